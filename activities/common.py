@@ -1,0 +1,72 @@
+"""What every activity class holds, and the few things all of them do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from temporalio import activity
+
+from activities.journal import CallJournal
+from activities.outside import Outside
+from adapters.database import tasks
+from adapters.database.calls import CallSubject
+from adapters.database.engine import Database, Transaction
+from adapters.database.purchase_orders import PurchaseOrderView
+from models.tasks import OpenTask, TaskCategory
+from workflows.decisions import questions
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """Our database, the outside world, and the journal between them."""
+
+    database: Database
+    outside: Outside
+    journal: CallJournal
+
+
+def now() -> datetime:
+    """Temporal's time: when this attempt started. Decisions use no other clock."""
+    return activity.info().started_time
+
+
+def subject(order_id: int, purchase_order_id: int | None = None) -> CallSubject:
+    """Name what this attempt's outside calls are made for."""
+    return CallSubject(order_id, purchase_order_id, activity.info().attempt)
+
+
+def ask(
+    tx: Transaction,
+    deps: Dependencies,
+    category: TaskCategory,
+    facts: dict[str, str],
+    *,
+    order_id: int,
+    **evidence: Any,
+) -> OpenTask:
+    """Open a task that an order's workflow waits for."""
+    about = tasks.About(key=f"order:{order_id}:{category}", order_id=order_id, workflow_id=activity.info().workflow_id)
+    draft = questions.draft(category, facts)
+    return tasks.open_task(tx, about, draft, evidence, people=deps.outside.people, now=now())
+
+
+def ask_about(
+    tx: Transaction, deps: Dependencies, category: TaskCategory, order: PurchaseOrderView, **more: Any
+) -> OpenTask:
+    """Open a task that a purchase order's workflow waits for. ``facts`` add to the usual ones, the rest is evidence."""
+    facts = {
+        "order": order.order_name,
+        "number": order.number,
+        "supplier": deps.outside.supplier_settings(order.supplier).display_name,
+        "supplier_number": order.supplier_number or "",
+        **more.pop("facts", {}),
+    }
+    about = tasks.About(
+        key=f"purchase-order:{order.id}:{category}",
+        order_id=order.order_id,
+        purchase_order_id=order.id,
+        workflow_id=activity.info().workflow_id,
+    )
+    evidence = {"purchase_order": order.number, "supplier": order.supplier, **more}
+    draft = questions.draft(category, facts)
+    return tasks.open_task(tx, about, draft, evidence, people=deps.outside.people, now=now())

@@ -1,0 +1,124 @@
+"""The outside world as it is configured now: suppliers, storefronts and the mail server, each built once per change."""
+
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any, TypeVar
+
+from adapters.database.configurations import ConfigurationStore, Version
+from adapters.plugin import CallSink, Plugin, Secrets
+from adapters.ports import Mailer, StorefrontPort, SupplierPort
+from models.configuration import Channel, Configuration, People, Supplier
+from models.statuses import Mode, strictest
+from models.suppliers import SupplierProfile
+
+Named = TypeVar("Named")
+
+
+class NotConfiguredError(KeyError):
+    """A channel or supplier that an order names is no longer in the configuration; the message names it."""
+
+
+class Outside:
+    """Every port, built from the newest configuration. A changed setting reaches the next activity."""
+
+    def __init__(
+        self,
+        configurations: ConfigurationStore,
+        plugins: Mapping[str, Mapping[str, Plugin]],
+        secrets: Secrets,
+        sink: CallSink,
+    ) -> None:
+        self._configurations = configurations
+        self._plugins = plugins
+        self._secrets = secrets
+        self._sink = sink
+        self._built: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._lock = Lock()
+
+    def version(self) -> Version:
+        """Return the newest configuration with its number."""
+        return self._configurations.current()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The newest configuration."""
+        return self.version().configuration
+
+    @property
+    def people(self) -> People:
+        """When people are reminded."""
+        return self.configuration.people
+
+    def channel(self, channel_id: str) -> Channel:
+        """Return a channel's settings."""
+        return _named(self.configuration.channels, channel_id, "channel")
+
+    def supplier_settings(self, supplier_id: str) -> Supplier:
+        """Return a supplier's settings."""
+        return _named(self.configuration.suppliers, supplier_id, "supplier")
+
+    def supplier(self, supplier_id: str) -> SupplierPort:
+        """Return the port to a supplier."""
+        settings = self.supplier_settings(supplier_id)
+        plugin = _named(self._plugins["suppliers"], settings.adapter, "supplier plugin")
+        port: SupplierPort = self._port(
+            ("supplier", supplier_id),
+            settings,
+            lambda: plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink),
+        )
+        return port
+
+    def storefront(self, channel_id: str) -> StorefrontPort:
+        """Return the port to a channel's storefront."""
+        settings = self.channel(channel_id)
+        plugin = _named(self._plugins["storefronts"], settings.storefront, "storefront plugin")
+        port: StorefrontPort = self._port(
+            ("channel", channel_id),
+            settings,
+            lambda: plugin.build(settings=settings, channel_id=channel_id, secrets=self._secrets, sink=self._sink),
+        )
+        return port
+
+    def mailer(self) -> Mailer:
+        """Return the port to the mail server."""
+        settings = self.configuration.mail
+        plugin = _named(self._plugins["notifiers"], "smtp", "notifier plugin")
+        port: Mailer = self._port(
+            ("mail", ""), settings, lambda: plugin.build(settings=settings, secrets=self._secrets)
+        )
+        return port
+
+    def mode(self, channel_id: str, *supplier_ids: str) -> Mode:
+        """Say how far this order may run by itself now: the strictest of its channel's and its suppliers' modes."""
+        suppliers = [self.supplier_settings(supplier_id).mode for supplier_id in supplier_ids]
+        return strictest(self.channel(channel_id).mode, *suppliers)
+
+    def profile(self, supplier_id: str) -> SupplierProfile:
+        """Describe a supplier to a lifecycle, as data."""
+        settings = self.supplier_settings(supplier_id)
+        return SupplierProfile(
+            supplier=supplier_id,
+            display_name=settings.display_name,
+            capabilities=self.supplier(supplier_id).capabilities,
+            tracking_plan=settings.tracking_plan,
+            final_check_grace=settings.final_check_grace,
+            acknowledgement_deadline=settings.acknowledgement_deadline,
+            submit_timeout=settings.submit_timeout,
+            unreachable_deadline=settings.unreachable_deadline,
+            remind_after=self.people.remind_after,
+            escalate_after=self.people.escalate_after,
+        )
+
+    def _port(self, key: tuple[str, str], settings: Any, build: Callable[[], Any]) -> Any:
+        with self._lock:
+            built = self._built.get(key)
+            if built is None or built[0] != settings:
+                built = (settings, build())
+                self._built[key] = built
+            return built[1]
+
+
+def _named(known: Mapping[str, Named], name: str, kind: str) -> Named:
+    if name not in known:
+        raise NotConfiguredError(f"{kind} {name} is not configured: add it, then `dropwright config apply`")
+    return known[name]

@@ -1,0 +1,92 @@
+"""Builds every activity from its dependencies. The worker and the tests share it."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from activities.common import Dependencies
+from activities.journal import CallJournal
+from activities.mail import MailActivities
+from activities.orders import OrderActivities
+from activities.outside import Outside
+from activities.purchase_orders import PurchaseOrderActivities
+from activities.storefronts import StorefrontActivities
+from activities.submission import SubmissionActivities
+from activities.suppliers import SupplierActivities
+from activities.tasks import TaskActivities
+from adapters.database.configurations import ConfigurationStore
+from adapters.database.engine import Database
+from adapters.plugin import load_plugins
+
+PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers")
+
+
+class MissingSecretError(RuntimeError):
+    """A credential that the configuration names is not in the environment; the message names the variable."""
+
+
+def environment_secret(name: str) -> str:
+    """Read a credential by name. Raises MissingSecretError where it is not set."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise MissingSecretError(f"the environment variable {name} is not set, but the configuration names it")
+    return value
+
+
+def build_dependencies(database: Database, secrets: Callable[[str], str] = environment_secret) -> Dependencies:
+    """Wire our database, the plugins and the journal together."""
+    journal = CallJournal(database)
+    plugins = {group: load_plugins(group) for group in PLUGIN_GROUPS}
+    outside = Outside(ConfigurationStore(database), plugins, secrets, journal.sink)
+    return Dependencies(database=database, outside=outside, journal=journal)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Every activity, by the task queue that it runs on."""
+
+    orders: Sequence[Callable[..., Any]]
+    storefront: Sequence[Callable[..., Any]]
+    supplier: Sequence[Callable[..., Any]]
+    mail: Sequence[Callable[..., Any]]
+
+
+def build_registry(deps: Dependencies, *, mail_every: timedelta) -> Registry:
+    """Build every activity object once and sort its activities by queue."""
+    orders, purchase_orders, people = OrderActivities(deps), PurchaseOrderActivities(deps), TaskActivities(deps)
+    submission, suppliers, storefronts = (
+        SubmissionActivities(deps),
+        SupplierActivities(deps),
+        StorefrontActivities(deps),
+    )
+    mail = MailActivities(deps, look_every=mail_every)
+    return Registry(
+        orders=(
+            orders.plan_order,
+            orders.follow_purchase_order,
+            orders.settle_order,
+            purchase_orders.end_purchase_order,
+            submission.resolve_submission,
+            submission.confirm_submission,
+            submission.reopen_submission,
+            people.open_task,
+            people.record_command,
+            people.record_malformed,
+            people.remind,
+        ),
+        storefront=(
+            storefronts.screen_order,
+            storefronts.write_shipping_choice,
+            storefronts.write_supplier_number,
+            storefronts.fulfil,
+        ),
+        supplier=(
+            suppliers.choose_shipping,
+            submission.submit_purchase_order,
+            suppliers.await_acknowledgement,
+            suppliers.check_tracking,
+        ),
+        mail=(mail.dispatch_mail,),
+    )

@@ -1,0 +1,297 @@
+"""Placing a purchase order at its supplier: at most once, whatever dies in between.
+
+Every attempt begins by reading the fence. ``ready``: it may claim and send. A stranger's ``sending``: an earlier
+attempt died or was cut off after its claim, so the order is in doubt. Settled: the recorded answer is returned.
+That makes repeating the activity safe, so a supplier that can't be reached costs no events.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+
+from activities import outages
+from activities.common import Dependencies, ask_about, now, subject
+from activities.failures import unanswered, wait
+from activities.journal import Entries
+from adapters.database import incidents, purchase_orders, submissions, timeline
+from adapters.database.engine import Transaction
+from adapters.database.purchase_orders import PurchaseOrderView
+from adapters.database.submissions import Claim
+from adapters.errors import AccountHold, AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
+from models.base import format_duration
+from models.contracts import ConfirmRequest, PurchaseOrderRef, StepVerdict, Submission, SubmitRequest
+from models.money import Money
+from models.statuses import Mode, SubmissionState
+from models.suppliers import PlacedOrder, StockAnswer, SupplierOrder, SupplierState
+from models.tasks import OpenTask, TaskCategory
+from workflows.decisions import articles, destinations
+
+MOST_QUOTES = 3  # a supplier that refuses its own quotes this often is asked about, not asked again
+QUOTE_EXPIRED = "shipping_cost_code_error"
+TRY_ELSEWHERE = frozenset({"no_stock", "product_error"})
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What is about to leave, and the right to send it."""
+
+    claim: Claim
+    order: PurchaseOrderView
+    document: SupplierOrder
+
+
+class SubmissionActivities:
+    """The one request that must not leave twice, and what people decide about it."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def submit_purchase_order(self, request: SubmitRequest) -> Submission:
+        """Ask for stock once more, claim the fence, send, and keep the answer."""
+        with self._deps.database.begin() as tx:
+            order = purchase_orders.load(tx, request.purchase_order_id)
+        if order.submission is not SubmissionState.READY:
+            return self.resolve(request)
+        with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
+            try:
+                short = self._short_of(order)
+            except AdapterError as error:
+                task = outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
+                return Submission(verdict=StepVerdict.ASK, task=task)
+            sending = self._claim(order, short)
+            return self._send(sending, entries) if isinstance(sending, _Sending) else sending
+
+    def _short_of(self, order: PurchaseOrderView) -> list[str]:
+        """List the articles that the supplier has not enough of now."""
+        wanted = order.supplier_lines
+        answers = self._deps.outside.supplier(order.supplier).fetch_stock([line.ean for line in wanted])
+        stock = {articles.normalise_ean(answer.ean): answer for answer in answers}
+        missing = StockAnswer(ean="-", known=False, quantity=0)
+        return [line.ean for line in wanted if stock.get(line.ean, missing).quantity < line.quantity]
+
+    def _claim(self, order: PurchaseOrderView, short: list[str]) -> _Sending | Submission:
+        """Check everything once more under the lock, then commit the right to send."""
+        with self._deps.database.begin() as tx:
+            order = submissions.lock(tx, order.id)
+            if order.submission is not SubmissionState.READY:
+                return self._resolved(tx, order)
+            if order.cancel_requested:
+                return Submission(verdict=StepVerdict.WITHDRAWN)
+            if short:
+                return self._rejected(tx, order, "no_stock", articles=short)
+            if stopped := self._stopped_by_mode(tx, order):
+                return stopped
+            if order.address is None or destinations.key(order.address) != order.quoted_for:
+                return Submission(verdict=StepVerdict.REQUOTE)
+            self._wait_out_account_hold(tx, order)
+            document = self._document(order)
+            lines = [line.model_dump(mode="json") for line in document.lines]
+            kept = {"quote_id": document.quote_id, "lines": lines, "test": document.test, "number": order.number}
+            claim = submissions.claim(tx, order, uuid4().hex, kept, now())
+        return _Sending(claim, order, document)
+
+    def _document(self, order: PurchaseOrderView) -> SupplierOrder:
+        assert order.address is not None
+        assert order.quote_id is not None
+        return SupplierOrder(
+            number=order.number,
+            lines=order.supplier_lines,
+            quote_id=order.quote_id,
+            address=order.address,
+            test=order.test,
+        )
+
+    def _stopped_by_mode(self, tx: Transaction, order: PurchaseOrderView) -> Submission | None:
+        """Nothing leaves in observe mode, also where it was switched on after the order was planned."""
+        if self._deps.outside.mode(order.channel, order.supplier) is not Mode.OBSERVE:
+            return None
+        facts = {"reason": "its channel or supplier is in observe mode now"}
+        return Submission(
+            verdict=StepVerdict.ASK, task=ask_about(tx, self._deps, TaskCategory.HELD, order, facts=facts)
+        )
+
+    def _wait_out_account_hold(self, tx: Transaction, order: PurchaseOrderView) -> None:
+        """While the supplier serves none of our orders, one of them tries per interval; the others wait for it."""
+        every = self._deps.outside.supplier_settings(order.supplier).account_hold_probe
+        delay = incidents.may_probe(tx, order.supplier, incidents.ACCOUNT_HOLD, every, now=now())
+        if delay is not None:
+            raise wait(f"{order.supplier} takes none of our orders; next try in {format_duration(delay)}", delay)
+
+    def _send(self, sending: _Sending, entries: Entries) -> Submission:
+        order, claim = sending.order, sending.claim
+        try:
+            placed = self._deps.outside.supplier(order.supplier).place_order(sending.document)
+        except AccountHold as hold:
+            with self._deps.database.begin() as tx:
+                submissions.give_back(tx, claim, outcome="refused", detail=hold.code, now=now())
+            raise outages.account_held(self._deps, order, hold.code) from None
+        except Refused as refusal:
+            return self._refused(order, claim, refusal, entries)
+        except (NotSent, AuthenticationFailed) as error:
+            with self._deps.database.begin() as tx:
+                submissions.give_back(tx, claim, outcome="not_sent", detail=error.code, now=now())
+            raise unanswered(error, activity.info().attempt) from None
+        except Exception as error:  # noqa: BLE001 - after the request left, anything unforeseen is doubt
+            code = error.code if isinstance(error, Doubtful) else type(error).__name__
+            return self._in_doubt(order, claim, code, entries)
+        return self._placed(order, claim, placed, entries)
+
+    def _placed(self, order: PurchaseOrderView, claim: Claim, placed: PlacedOrder, entries: Entries) -> Submission:
+        with self._deps.database.begin() as tx:
+            entries.save(tx)
+            if not submissions.place(tx, claim, placed, now=now()):
+                return self._too_late(tx, order, placed)
+            if placed.total is not None:
+                goods = self._goods_cost(tx, order, placed.total)
+                purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
+            timeline.tell(
+                tx,
+                order.order_id,
+                "purchase_order.placed",
+                at=now(),
+                purchase_order_id=order.id,
+                key=f"{order.id}:placed",
+                supplier=order.supplier,
+                supplier_number=placed.supplier_number,
+                status=placed.status_text,
+            )
+            if activity.info().attempt > 1:
+                incidents.close(tx, order.supplier, now=now())
+        return Submission(
+            verdict=StepVerdict.DONE,
+            supplier_number=placed.supplier_number,
+            acknowledged=placed.state is SupplierState.ACKNOWLEDGED,
+            confirmed_at=now(),
+        )
+
+    def _goods_cost(self, tx: Transaction, order: PurchaseOrderView, total: Money) -> Money:
+        """The supplier's total holds its shipping; goods are what is left of it."""
+        shipping = purchase_orders.shipping_cost(tx, order.id)
+        if shipping is None or shipping.currency != total.currency or shipping.amount > total.amount:
+            return total
+        return Money(amount=total.amount - shipping.amount, currency=total.currency)
+
+    def _too_late(self, tx: Transaction, order: PurchaseOrderView, placed: PlacedOrder) -> Submission:
+        facts = {"supplier_number": placed.supplier_number}
+        ask_about(tx, self._deps, TaskCategory.LATE_REPLY, order, facts=facts, supplier_number=placed.supplier_number)
+        return self._resolved(tx, submissions.lock(tx, order.id))
+
+    def _refused(self, order: PurchaseOrderView, claim: Claim, refusal: Refused, entries: Entries) -> Submission:
+        with self._deps.database.begin() as tx:
+            entries.save(tx)
+            submissions.give_back(tx, claim, outcome="refused", detail=refusal.code, now=now())
+            if refusal.code in TRY_ELSEWHERE:
+                return self._rejected(tx, order, refusal.code)
+            if refusal.code == QUOTE_EXPIRED and claim.fence < MOST_QUOTES:
+                return Submission(verdict=StepVerdict.REQUOTE)
+            facts = {"code": refusal.code}
+            task = ask_about(tx, self._deps, TaskCategory.SUPPLIER_REFUSED, order, facts=facts, code=refusal.code)
+        return Submission(verdict=StepVerdict.ASK, task=task)
+
+    def _rejected(self, tx: Transaction, order: PurchaseOrderView, code: str, **detail: Any) -> Submission:
+        timeline.tell(
+            tx,
+            order.order_id,
+            "purchase_order.rejected",
+            at=now(),
+            purchase_order_id=order.id,
+            key=f"{order.id}:rejected",
+            code=code,
+            **detail,
+        )
+        return Submission(verdict=StepVerdict.REJECTED)
+
+    def _in_doubt(self, order: PurchaseOrderView, claim: Claim, code: str, entries: Entries) -> Submission:
+        """The request left and no answer came: keep what is known, and ask a person."""
+        with self._deps.database.begin() as tx:
+            entries.save(tx)
+            submissions.doubt(tx, claim, detail=code, now=now())
+            return self._resolved(tx, submissions.lock(tx, order.id))
+
+    # After the attempt: what the fence says, and what people decide.
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def resolve_submission(self, request: PurchaseOrderRef) -> Submission:
+        """Say what became of a submission whose activity gave no answer; one that was claimed is in doubt."""
+        return self.resolve(request)
+
+    def resolve(self, request: PurchaseOrderRef) -> Submission:
+        """Read the fence, raise it where a claim was left behind, and return what it means for the order."""
+        with self._deps.database.begin() as tx:
+            return self._resolved(tx, submissions.lock(tx, request.purchase_order_id))
+
+    def _resolved(self, tx: Transaction, order: PurchaseOrderView) -> Submission:
+        match order.submission:
+            case SubmissionState.PLACED:
+                return Submission(
+                    verdict=StepVerdict.DONE,
+                    supplier_number=order.supplier_number,
+                    acknowledged=order.acknowledged,
+                    confirmed_at=order.confirmed_at,
+                )
+            case SubmissionState.READY:
+                return Submission(verdict=StepVerdict.INTERRUPTED)
+            case SubmissionState.WITHDRAWN:
+                return Submission(verdict=StepVerdict.WITHDRAWN)
+            case SubmissionState.SENDING:
+                submissions.raise_fence(tx, order)
+        return Submission(verdict=StepVerdict.UNKNOWN, task=self._ask_whether_it_exists(tx, order))
+
+    def _ask_whether_it_exists(self, tx: Transaction, order: PurchaseOrderView) -> OpenTask:
+        attempt = submissions.latest_attempt(tx, order.id)
+        assert attempt is not None
+        sent_at = attempt["claimed_at"].strftime("%d %b %Y %H:%M:%SZ")
+        timeline.tell(
+            tx,
+            order.order_id,
+            "purchase_order.submit_unknown",
+            at=now(),
+            purchase_order_id=order.id,
+            key=f"{order.id}:unknown:{attempt['fence']}",
+            sent_at=sent_at,
+            heard=attempt["detail"],
+        )
+        return ask_about(
+            tx,
+            self._deps,
+            TaskCategory.SUBMIT_UNKNOWN,
+            order,
+            facts={"sent_at": sent_at},
+            sent_at=sent_at,
+            request=attempt["request"],
+            heard=attempt["detail"] or "nothing: the attempt was cut off",
+            look_for=f"an order of {sent_at} with the lines above, shipping cost id {attempt['request']['quote_id']}",
+        )
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def confirm_submission(self, request: ConfirmRequest) -> Submission:
+        """A person found the order at the supplier: it is placed, and its plan counts from now."""
+        with self._deps.database.begin() as tx:
+            order = submissions.lock(tx, request.purchase_order_id)
+            submissions.confirm(tx, order.id, request.supplier_number, now=now())
+            timeline.tell(
+                tx,
+                order.order_id,
+                "purchase_order.placed",
+                at=now(),
+                purchase_order_id=order.id,
+                key=f"{order.id}:placed",
+                supplier=order.supplier,
+                supplier_number=request.supplier_number,
+                status="confirmed by a person",
+            )
+            return self._resolved(tx, submissions.lock(tx, order.id))
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def reopen_submission(self, request: PurchaseOrderRef) -> None:
+        """A person looked and the supplier does not have it: one more submission is allowed.
+
+        No earlier attempt can still send: doubt is declared only after its answer, or after its activity's time-out,
+        which is longer than the request's own.
+        """
+        with self._deps.database.begin() as tx:
+            submissions.lock(tx, request.purchase_order_id)
+            submissions.reopen(tx, request.purchase_order_id)

@@ -1,0 +1,221 @@
+"""Questions to a supplier: what shipping costs, whether it has acknowledged, whether it has shipped.
+
+Waiting is one activity that asks and says "not yet": its retries cost no events. What each check heard is kept.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities import escalations, outages
+from activities.common import Dependencies, ask_about, now, subject
+from activities.failures import wait
+from adapters.database import following, incidents, purchase_orders, tasks, timeline
+from adapters.database.engine import Transaction
+from adapters.database.following import Check
+from adapters.database.purchase_orders import PurchaseOrderView
+from adapters.errors import AdapterError
+from models.base import format_duration
+from models.commands import CommandName
+from models.configuration import Supplier
+from models.contracts import PollRequest, PurchaseOrderRef, StepResult, StepVerdict
+from models.statuses import Mode
+from models.suppliers import ShippingQuote, SupplierOrderStatus, SupplierState
+from models.tasks import TaskCategory
+from workflows.decisions import destinations, shipping_choice, tracking_plan
+
+Kind = Literal["tracking", "acknowledgement"]
+Answer = StepResult | ApplicationError  # the latter says "not yet"
+
+
+class SupplierActivities:
+    """One supplier's side of a purchase order, on that supplier's own task queue."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+
+    # Choosing how to ship.
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def choose_shipping(self, request: PurchaseOrderRef) -> StepResult:
+        """Ask for live rates and keep the choice: the preferred carrier, else the fallback rule."""
+        with self._deps.database.begin() as tx:
+            order = purchase_orders.load(tx, request.purchase_order_id)
+        if order.cancel_requested:
+            return StepResult(verdict=StepVerdict.WITHDRAWN)
+        assert order.address is not None
+        with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
+            try:
+                supplier = self._deps.outside.supplier(order.supplier)
+                quotes = supplier.quote_shipping(destinations.destination(order.address), order.supplier_lines)
+            except AdapterError as error:
+                give_up_at = activity.info().scheduled_time + self._settings(order).unreachable_deadline
+                task = outages.not_reached(self._deps, order, error, entries, give_up_at=give_up_at)
+                return StepResult(verdict=StepVerdict.ASK, task=task)
+            with self._deps.database.begin() as tx:
+                entries.save(tx)
+                self._note_recovery(tx, order)
+                return self._keep_choice(tx, order, quotes)
+
+    def _keep_choice(self, tx: Transaction, order: PurchaseOrderView, quotes: list[ShippingQuote]) -> StepResult:
+        settings = self._settings(order)
+        choice = shipping_choice.choose(quotes, settings.preferred_carriers, settings.promise_days)
+        if choice is None:
+            return StepResult(
+                verdict=StepVerdict.ASK, task=ask_about(tx, self._deps, TaskCategory.NO_SHIPPING_RATE, order, offered=0)
+            )
+        assert order.address is not None
+        purchase_orders.keep_quote(tx, order.id, choice.quote, destinations.key(order.address))
+        timeline.tell(
+            tx,
+            order.order_id,
+            "purchase_order.shipping_chosen",
+            at=now(),
+            purchase_order_id=order.id,
+            key=f"{order.id}:quote:{choice.quote.quote_id}",
+            carrier=choice.quote.carrier,
+            cost=str(choice.quote.cost),
+            reason=choice.reason,
+            offered=len(quotes),
+        )
+        observed = order.mode is Mode.OBSERVE
+        return StepResult(verdict=StepVerdict.OBSERVED if observed else StepVerdict.DONE)
+
+    # Following a placed order.
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def await_acknowledgement(self, request: PollRequest) -> StepResult:
+        """Look for the supplier's acknowledgement, by retry, until the plan is spent."""
+        return self._follow(request, "acknowledgement")
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def check_tracking(self, request: PollRequest) -> StepResult:
+        """Look whether the order has shipped, by retry, at the plan's instants and at no other time."""
+        return self._follow(request, "tracking")
+
+    def _follow(self, request: PollRequest, kind: Kind) -> StepResult:
+        answer = self._answer(request, kind)
+        if isinstance(answer, ApplicationError):  # "not yet": raised only now, after what was heard is committed
+            raise answer
+        return answer
+
+    def _answer(self, request: PollRequest, kind: Kind) -> Answer:
+        checks = tracking_plan.instants(request.confirmed_at, request.plan)
+        due = tracking_plan.due_check(now(), checks)
+        with self._deps.database.begin() as tx:
+            order = purchase_orders.load(tx, request.purchase_order_id)
+            if self._already_known(tx, order, kind):
+                return StepResult(verdict=StepVerdict.DONE)
+            if due == 0:
+                return wait(f"{kind}: first of {len(checks)} checks {_at(checks[0])}", checks[0] - now())
+            check = Check(order.id, kind, request.confirmed_at, due, checks[due - 1], now())
+            if heard := following.answer_to(tx, check):
+                return self._not_yet(tx, order, request, check, heard)
+        return self._look(order, request, check)
+
+    def _already_known(self, tx: Transaction, order: PurchaseOrderView, kind: Kind) -> bool:
+        """Read the database first: a push, or a person, may have told us already."""
+        if kind == "acknowledgement" and order.acknowledged:
+            return True
+        return any(not parcel.told for parcel in following.known_parcels(tx, order.id))
+
+    def _look(self, order: PurchaseOrderView, request: PollRequest, check: Check) -> Answer:
+        assert order.supplier_number is not None
+        with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
+            try:
+                status = self._deps.outside.supplier(order.supplier).fetch_order(order.supplier_number)
+            except AdapterError as error:
+                with self._deps.database.begin() as tx:
+                    entries.save(tx)
+                    return self._unanswered(tx, order, request, check, error)
+            with self._deps.database.begin() as tx:
+                entries.save(tx)
+                following.keep_check(tx, check, status.status_text or status.state)
+                self._note_recovery(tx, order)
+                return self._judge(tx, order, request, check, status)
+
+    def _judge(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
+    ) -> Answer:
+        new = following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
+        if status.state in (SupplierState.ACKNOWLEDGED, SupplierState.SHIPPED):
+            purchase_orders.acknowledge(tx, order.id, now=now())
+        if status.state is SupplierState.CANCELLED:
+            return StepResult(verdict=StepVerdict.CANCELLED)
+        if status.state is SupplierState.SHIPPED and following.known_parcels(tx, order.id):
+            return StepResult(verdict=StepVerdict.DONE)
+        if check.kind == "acknowledgement" and status.state is not SupplierState.AWAITING_PAYMENT:
+            acknowledged = status.state is not SupplierState.UNKNOWN
+            return (
+                StepResult(verdict=StepVerdict.DONE)
+                if acknowledged
+                else self._unclear(tx, order, request, check, status)
+            )
+        if new:
+            return StepResult(verdict=StepVerdict.PARTIAL)
+        if status.state is SupplierState.UNKNOWN:
+            return self._unclear(tx, order, request, check, status)
+        return self._not_yet(tx, order, request, check, status.status_text or status.state)
+
+    def _unclear(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
+    ) -> Answer:
+        """An unknown status opens a task, unless a person has said of it, for this order, that it is in progress."""
+        heard = status.status_text or "no status"
+        accepted = TaskCategory.STATUS_UNKNOWN, CommandName.RELEASE, {"status": heard}
+        if tasks.answered_before(tx, *accepted, purchase_order_id=order.id):
+            return self._not_yet(tx, order, request, check, heard)
+        task = ask_about(tx, self._deps, TaskCategory.STATUS_UNKNOWN, order, facts={"status": heard}, status=heard)
+        return StepResult(verdict=StepVerdict.UNCLEAR, task=task)
+
+    def _not_yet(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, heard: str
+    ) -> Answer:
+        checks = tracking_plan.instants(request.confirmed_at, request.plan)
+        delay = tracking_plan.wait_for_next(now(), checks)
+        if delay is None:
+            return self._exhausted(tx, order, request, check, heard)
+        return wait(f"check {check.number} of {len(checks)}: {heard}; next {_at(checks[check.number])}", delay)
+
+    def _unanswered(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, error: AdapterError
+    ) -> Answer:
+        """A check that meets an error is repeated until the next instant; the last one for a while longer."""
+        errors = following.keep_check(tx, check, None)
+        checks = tracking_plan.instants(request.confirmed_at, request.plan)
+        delay = tracking_plan.wait_after_error(now(), checks, errors, request.final_grace)
+        if delay is None:
+            return self._exhausted(tx, order, request, check, f"unreachable: {error.code}")
+        if error.retry_after is not None:
+            following_instant = tracking_plan.wait_for_next(now(), checks)
+            delay = min(max(delay, error.retry_after), following_instant or error.retry_after)
+        return wait(f"check {check.number} of {len(checks)}: no answer ({error.code}), asked {errors} times", delay)
+
+    def _exhausted(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, heard: str
+    ) -> StepResult:
+        """The plan is spent: one alert with everything, and one task. Parcels told so far make it complete instead."""
+        if check.kind == "tracking" and following.known_parcels(tx, order.id):
+            return StepResult(verdict=StepVerdict.DONE)
+        waited = now() - request.confirmed_at
+        if check.kind == "tracking":
+            task = escalations.checks_spent(tx, self._deps, order, heard=heard, checks=len(request.plan), waited=waited)
+        else:
+            facts = {"waited": format_duration(waited)}
+            task = ask_about(
+                tx, self._deps, TaskCategory.ACKNOWLEDGEMENT_OVERDUE, order, facts=facts, last_answer=heard
+            )
+        return StepResult(verdict=StepVerdict.EXHAUSTED, task=task)
+
+    def _note_recovery(self, tx: Transaction, order: PurchaseOrderView) -> None:
+        if activity.info().attempt > 1:
+            incidents.close(tx, order.supplier, kind=incidents.UNREACHABLE, now=now())
+
+    def _settings(self, order: PurchaseOrderView) -> Supplier:
+        return self._deps.outside.supplier_settings(order.supplier)
+
+
+def _at(instant: datetime) -> str:
+    return instant.strftime("%d %b %H:%M:%SZ")

@@ -1,0 +1,40 @@
+"""The journal of calls: every call to a supplier or a storefront, with what was asked and what came back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+
+from adapters.database.engine import Transaction
+from models.calls import CallRecord
+from models.tables import calls
+
+
+@dataclass(frozen=True)
+class CallSubject:
+    """Which order and purchase order a call was made for, and in which attempt of its activity."""
+
+    order_id: int | None = None
+    purchase_order_id: int | None = None
+    attempt: int = 1
+
+
+def save(tx: Transaction, subject: CallSubject, records: Sequence[CallRecord]) -> None:
+    """Keep these calls."""
+    if not records:
+        return
+    about = {
+        "order_id": subject.order_id,
+        "purchase_order_id": subject.purchase_order_id,
+        "attempt": subject.attempt,
+    }
+    tx.execute(insert(calls), [{**record.model_dump(), **about} for record in records])
+
+
+def latest_failed(tx: Transaction, system: str, count: int) -> bool:
+    """Say whether the last ``count`` calls to a system all went without a usable answer."""
+    rows = tx.execute(
+        select(calls.c.status).where(calls.c.system == system).order_by(calls.c.id.desc()).limit(count)
+    ).scalars()
+    statuses = list(rows)
+    return len(statuses) == count and all(status is None or status >= 500 for status in statuses)

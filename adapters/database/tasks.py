@@ -1,0 +1,155 @@
+"""Tasks: questions to people, each open at most once per reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from adapters.database.engine import Transaction
+from models.commands import CommandName
+from models.configuration import People
+from models.statuses import TaskState
+from models.tables import tasks
+from models.tasks import OpenTask, TaskCategory, TaskDraft
+
+
+@dataclass(frozen=True)
+class About:
+    """What a task is about, and which workflow waits for its answer. ``key`` names the reason: one task per key."""
+
+    key: str
+    order_id: int | None = None
+    purchase_order_id: int | None = None
+    workflow_id: str | None = None
+
+
+def open_task(
+    tx: Transaction, about: About, draft: TaskDraft, evidence: Mapping[str, Any], *, people: People, now: datetime
+) -> OpenTask:
+    """Open a task, or return the one that is open for this key; one that was answered before is asked anew."""
+    values = {
+        "key": about.key,
+        "order_id": about.order_id,
+        "purchase_order_id": about.purchase_order_id,
+        "workflow_id": about.workflow_id,
+        "category": draft.category,
+        "owner": draft.owner,
+        "question": draft.question,
+        "evidence": dict(evidence),
+        "alternatives": [alternative.model_dump(mode="json") for alternative in draft.alternatives],
+        "priority": draft.priority,
+        "if_silent": draft.if_silent,
+        "state": TaskState.OPEN,
+        "opened_at": now,
+        "remind_at": now + people.remind_after,
+    }
+    if about.workflow_id is not None:
+        _supersede(tx, about, now)
+    insertion = upsert(tasks).values(values)
+    refreshed = {name: insertion.excluded[name] for name in ("question", "evidence", "alternatives", "priority")}
+    task_id = tx.execute(
+        insertion.on_conflict_do_update(index_elements=["key"], set_=refreshed).returning(tasks.c.id)
+    ).scalar_one()
+    answers = tuple(alternative.command for alternative in draft.alternatives if alternative.command is not None)
+    return OpenTask(
+        task_id=task_id,
+        category=draft.category,
+        question=draft.question,
+        priority=draft.priority,
+        answers=answers,
+        remind_after=people.remind_after,
+        escalate_after=people.escalate_after,
+    )
+
+
+def _supersede(tx: Transaction, about: About, now: datetime) -> None:
+    """A lifecycle asks one question at a time: an earlier one that is still open is no longer the question."""
+    earlier = update(tasks).where(
+        tasks.c.workflow_id == about.workflow_id, tasks.c.state == TaskState.OPEN, tasks.c.key != about.key
+    )
+    tx.execute(
+        earlier.values(
+            state=TaskState.OBSOLETE,
+            answer="another question took its place",
+            answered_by="dropwright",
+            closed_at=now,
+            key=tasks.c.key.concat("#").concat(tasks.c.id.cast(tasks.c.key.type)),
+        )
+    )
+
+
+def close(tx: Transaction, task_id: int, state: TaskState, *, answer: str, by: str, now: datetime) -> bool:
+    """Close a task once. Returns False where it was closed already. Its key is freed for a later question."""
+    closing = (
+        update(tasks)
+        .where(tasks.c.id == task_id, tasks.c.state == TaskState.OPEN)
+        .values(state=state, answer=answer, answered_by=by, closed_at=now, key=tasks.c.key.concat(f"#{task_id}"))
+    )
+    return tx.execute(closing).rowcount == 1
+
+
+def close_open_ones(
+    tx: Transaction, *, now: datetime, order_id: int | None = None, purchase_order_id: int | None = None, answer: str
+) -> None:
+    """Close whatever is still asked of an order or purchase order that has ended: the world answered first."""
+    about = tasks.c.order_id == order_id if order_id is not None else tasks.c.purchase_order_id == purchase_order_id
+    closing = update(tasks).where(about, tasks.c.state == TaskState.OPEN, tasks.c.workflow_id.is_not(None))
+    tx.execute(
+        closing.values(
+            state=TaskState.OBSOLETE,
+            answer=answer,
+            answered_by="dropwright",
+            closed_at=now,
+            key=tasks.c.key.concat("#").concat(tasks.c.id.cast(tasks.c.key.type)),
+        )
+    )
+
+
+def answered_before(
+    tx: Transaction,
+    category: TaskCategory,
+    answer: CommandName,
+    evidence: Mapping[str, Any],
+    *,
+    order_id: int | None = None,
+    purchase_order_id: int | None = None,
+) -> bool:
+    """Say whether a person has given this answer, to this question with this evidence, for this order or purchase order."""
+    about = tasks.c.order_id == order_id if order_id is not None else tasks.c.purchase_order_id == purchase_order_id
+    query = select(tasks.c.id).where(
+        about, tasks.c.category == category, tasks.c.answer == answer, tasks.c.evidence.contains(dict(evidence))
+    )
+    return tx.execute(query.limit(1)).scalar() is not None
+
+
+def due_for_reminder(tx: Transaction, task_id: int, *, now: datetime, again_after: timedelta) -> dict[str, Any] | None:
+    """Count one more reminder of a task that is still open, and return it; None where it was closed meanwhile."""
+    reminding = (
+        update(tasks)
+        .where(tasks.c.id == task_id, tasks.c.state == TaskState.OPEN)
+        .values(reminders=tasks.c.reminders + 1, remind_at=now + again_after)
+        .returning(tasks)
+    )
+    row = tx.execute(reminding).one_or_none()
+    return dict(row._mapping) if row else None
+
+
+def find(tx: Transaction, task_id: int) -> dict[str, Any] | None:
+    """Read one task."""
+    row = tx.execute(select(tasks).where(tasks.c.id == task_id)).one_or_none()
+    return dict(row._mapping) if row else None
+
+
+def list_open(
+    tx: Transaction, *, category: TaskCategory | None = None, order_id: int | None = None
+) -> list[dict[str, Any]]:
+    """List open tasks, the most urgent first."""
+    query = select(tasks).where(tasks.c.state == TaskState.OPEN).order_by(tasks.c.priority, tasks.c.opened_at)
+    if category is not None:
+        query = query.where(tasks.c.category == category)
+    if order_id is not None:
+        query = query.where(tasks.c.order_id == order_id)
+    return [dict(row._mapping) for row in tx.execute(query)]

@@ -1,0 +1,59 @@
+"""Finding plugins: adapters register by entry points, ours and a third party's alike.
+
+A duplicate id, a wrong shape or an import error stops the worker and names the distribution it came from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from adapters.http import CallSink
+
+Secrets = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What an entry point names: the adapter's id, its port, and how to build one from configuration."""
+
+    id: str
+    group: str  # suppliers, storefronts or notifiers
+    build: Callable[..., Any]
+    label: str = ""
+    documentation: str = ""
+    statuses: tuple[str, ...] = field(default=())
+
+
+class PluginError(RuntimeError):
+    """A plugin can't be used; the message names its distribution and the remedy."""
+
+
+def load_plugins(group: str) -> dict[str, Plugin]:
+    """Load every plugin of ``dropwright.{group}``. Raises PluginError for the first that can't be used."""
+    plugins: dict[str, Plugin] = {}
+    for entry in sorted(entry_points(group=f"dropwright.{group}"), key=lambda found: found.name):
+        plugin = _load(entry, group)
+        if plugin.id in plugins:
+            raise PluginError(
+                f"two plugins call themselves {group}/{plugin.id}; one is from {_origin(entry)}: uninstall one"
+            )
+        plugins[plugin.id] = plugin
+    return plugins
+
+
+def _load(entry: EntryPoint, group: str) -> Plugin:
+    try:
+        plugin = entry.load()
+    except Exception as error:
+        raise PluginError(f"plugin {entry.name} of {_origin(entry)} can't be imported: {error}") from error
+    if not isinstance(plugin, Plugin) or plugin.group != group or plugin.id != entry.name:
+        raise PluginError(f"plugin {entry.name} of {_origin(entry)} is not a {group} plugin of that id")
+    return plugin
+
+
+def _origin(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else "an unknown distribution"
+
+
+__all__ = ["CallSink", "Plugin", "PluginError", "Secrets", "load_plugins"]

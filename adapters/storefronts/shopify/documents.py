@@ -1,0 +1,198 @@
+"""Every GraphQL document we send to the Shopify Admin API, version 2026-10.
+
+Shopify refuses a query whose worst case costs more than 1,000 points (an object is 1, a connection as many as it asks
+for), so page sizes multiply: each document stays below that, and what does not fit on a first page is asked for apart.
+"""
+
+API_VERSION = "2026-10"
+MAX_QUERY_COST = 1_000
+
+ORDER_FACTS = """
+query OrderFacts($id: ID!, $after: String) {
+  order(id: $id) {
+    displayFinancialStatus
+    cancelledAt
+    lineItems(first: 250, after: $after) {
+      nodes { id variant { barcode } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+_LINE_FIELDS = """
+fragment LineFields on LineItem {
+  id
+  sku
+  title
+  quantity
+  currentQuantity
+  requiresShipping
+  isGiftCard
+  variant { legacyResourceId }
+  originalUnitPriceSet { shopMoney { amount } }
+}
+"""
+
+PAID_ORDERS = (
+    """
+query PaidOrders($query: String!, $after: String) {
+  orders(first: 15, after: $after, query: $query, sortKey: UPDATED_AT) {
+    nodes {
+      id
+      legacyResourceId
+      name
+      email
+      phone
+      test
+      createdAt
+      processedAt
+      updatedAt
+      cancelledAt
+      displayFinancialStatus
+      currencyCode
+      currentTotalPriceSet { shopMoney { amount } }
+      shippingAddress {
+        firstName lastName name company address1 address2 city provinceCode zip countryCodeV2 phone
+      }
+      lineItems(first: 10) {
+        nodes { ...LineFields }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _LINE_FIELDS
+)
+
+ORDER_LINES = (
+    """
+query OrderLines($id: ID!, $after: String) {
+  order(id: $id) {
+    lineItems(first: 200, after: $after) {
+      nodes { ...LineFields }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+    + _LINE_FIELDS
+)
+
+_FULFILMENT_ORDER_LINE = """
+fragment FulfillmentOrderLine on FulfillmentOrderLineItem {
+  id
+  remainingQuantity
+  lineItem { id }
+}
+"""
+
+ORDER_FULFILMENTS = (
+    """
+query OrderFulfillments($id: ID!, $after: String) {
+  order(id: $id) {
+    fulfillments(first: 40) { id status trackingInfo { number url company } }
+    fulfillmentOrders(first: 5, after: $after) {
+      nodes {
+        id
+        status
+        assignedLocation { name location { id } }
+        lineItems(first: 40) {
+          nodes { ...FulfillmentOrderLine }
+          pageInfo { hasNextPage endCursor }
+        }
+      }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+    + _FULFILMENT_ORDER_LINE
+)
+
+FULFILMENT_ORDER_LINES = (
+    """
+query FulfillmentOrderLines($id: ID!, $after: String) {
+  fulfillmentOrder(id: $id) {
+    lineItems(first: 250, after: $after) {
+      nodes { ...FulfillmentOrderLine }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+    + _FULFILMENT_ORDER_LINE
+)
+
+FULFILMENT_LINES = """
+query FulfillmentLines($id: ID!, $after: String) {
+  fulfillment(id: $id) {
+    fulfillmentLineItems(first: 250, after: $after) {
+      nodes { quantity lineItem { id } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+CREATE_FULFILMENT = """
+mutation CreateFulfillment($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) {
+    fulfillment { id }
+    userErrors { field message }
+  }
+}
+"""
+
+UPDATE_TRACKING = """
+mutation UpdateTracking($id: ID!, $tracking: FulfillmentTrackingInput!, $notify: Boolean) {
+  fulfillmentTrackingInfoUpdate(fulfillmentId: $id, trackingInfoInput: $tracking, notifyCustomer: $notify) {
+    fulfillment { id }
+    userErrors { field message }
+  }
+}
+"""
+
+SET_METAFIELD = """
+mutation SetMetafield($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) {
+    metafields { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+GRANTED_SCOPES = """
+query GrantedScopes {
+  currentAppInstallation { accessScopes { handle } }
+}
+"""
+
+METAFIELD_DEFINITIONS = """
+query MetafieldDefinitions($after: String) {
+  metafieldDefinitions(ownerType: ORDER, first: 250, after: $after) {
+    nodes { namespace key type { name } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+CREATE_METAFIELD_DEFINITION = """
+mutation CreateMetafieldDefinition($definition: MetafieldDefinitionInput!) {
+  metafieldDefinitionCreate(definition: $definition) {
+    createdDefinition { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+VARIANTS_ON_SALE = """
+query VariantsOnSale($after: String) {
+  productVariants(first: 250, after: $after, query: "product_status:ACTIVE") {
+    nodes { legacyResourceId barcode }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""

@@ -1,0 +1,58 @@
+"""What every contract shares: frozen, closed to unknown types, bounded in size."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+
+
+class Contract(BaseModel):
+    """Base of everything that crosses a process: frozen, and readable by older and newer code (unknown fields are ignored)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class StrictContract(BaseModel):
+    """Base of what people write by hand (configuration, commands): an unknown field is a mistake, and said so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_duration(value: object) -> object:
+    """Read ``"24h"``, ``"90s"``, ``"1d 6h"`` as a length of time; anything else goes on to pydantic's own reading."""
+    if not isinstance(value, str):
+        return value
+    parts = _DURATION.findall(value)
+    if not parts or _DURATION.sub("", value).strip():
+        return value
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a length of time as people say it: ``"24 h"``, ``"1 h 30 min"``, ``"4 s"``."""
+    seconds = value.total_seconds()
+    if seconds < 60:
+        return f"{seconds:g} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+# Ids are opaque: bounded, printable, without what would need escaping in a workflow id, a file name or a URL path.
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+# A number another system gave: an order number, a tracking number. Never free text, so it may stand in a history.
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _./#-]{0,59}$")]
+# A person is named by a login, never by an e-mail address: it stands in histories and on timelines.
+Actor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Timestamp = Annotated[
+    AwareDatetime, PlainSerializer(lambda value: value.isoformat(), return_type=str, when_used="json")
+]

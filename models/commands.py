@@ -1,0 +1,88 @@
+"""What people may tell a running order, and what they are answered.
+
+Commands carry reason codes and references only. A note or a new address is stored first; the command names the row.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from models.base import Actor, Contract, Duration, Identifier, Reference, StrictContract
+
+
+class CommandName(StrEnum):
+    """The words people steer orders with, each with one meaning everywhere."""
+
+    RELEASE = "release"  # go on: end a hold, or try the paused step again
+    HOLD = "hold"  # stop before the next step that leaves the house
+    CANCEL = "cancel"  # end the order; a supplier that already has it is asked
+    REROUTE = "reroute"  # take the open quantity elsewhere
+    RESUBMIT = "resubmit"  # the supplier does not have it: send it again
+    CONFIRM_SUBMISSION = "confirm_submission"  # the supplier has it, under this number
+    MARK_SHIPPED = "mark_shipped"  # it is on its way, with this tracking number
+    CHANGE_ADDRESS = "change_address"  # ship to the stored address row named
+    APPROVE = "approve"
+    REJECT = "reject"
+    EXTEND_TRACKING = "extend_tracking"  # keep asking the supplier for this much longer
+
+
+_REQUIRED: dict[CommandName, tuple[str, ...]] = {
+    CommandName.CONFIRM_SUBMISSION: ("supplier_number",),
+    CommandName.MARK_SHIPPED: ("tracking_number",),
+    CommandName.CHANGE_ADDRESS: ("address_id",),
+    CommandName.EXTEND_TRACKING: ("extend_by",),
+}
+
+
+class Command(StrictContract):
+    """One instruction from a person, as the Update and the ``override`` signal both carry it.
+
+    In the Temporal UI: ``{"command": "release"}``, ``{"command": "confirm_submission", "supplier_number": "A12345"}``.
+    """
+
+    command: CommandName
+    command_id: Identifier | None = None
+    actor: Actor = "temporal-ui"
+    task_id: int | None = Field(default=None, ge=1)
+    note_id: int | None = Field(default=None, ge=1)
+    address_id: int | None = Field(default=None, ge=1)
+    supplier: Identifier | None = None
+    supplier_number: Reference | None = None
+    tracking_number: Reference | None = None
+    carrier: Reference | None = None
+    extend_by: Duration | None = None
+
+    @model_validator(mode="after")
+    def _carries_what_it_needs(self) -> Self:
+        missing = [field for field in _REQUIRED.get(self.command, ()) if getattr(self, field) is None]
+        if missing:
+            raise ValueError(f"{self.command} needs {', '.join(missing)}")
+        return self
+
+
+class CommandReceipt(Contract):
+    """What the person is told at once: the command was taken, and what happens now."""
+
+    command_id: str
+    next: str
+
+
+class StorefrontEventKind(StrEnum):
+    """What a storefront may say of an order that already runs."""
+
+    CANCELLED = "cancelled"
+    ADDRESS_CHANGED = "address_changed"
+
+
+class StorefrontEvent(Contract):
+    """A fact from the storefront, already stored; ``event_id`` makes a repeated delivery recognisable."""
+
+    event_id: Identifier
+    kind: StorefrontEventKind
+
+
+class ShipmentReported(Contract):
+    """A fact from a supplier's push, already stored as parcel rows."""
+
+    event_id: Identifier

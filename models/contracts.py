@@ -1,0 +1,256 @@
+"""Inputs and results of workflows and activities: ids, quantities, amounts and decisions, never personal data.
+
+They stay readable for 90 days, because a poll that waits by retry outlives deployments: fields are added, never changed.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import Field
+
+from models.base import Contract, CountryCode, Identifier, Reference, Slug, Timestamp
+from models.commands import Command
+from models.money import Money
+from models.statuses import Mode, OrderState, PurchaseOrderState
+from models.suppliers import SupplierProfile
+from models.tasks import OpenTask, TaskCategory
+
+
+class OrderRequest(Contract):
+    """Input of ``OrderWorkflow``: which stored order to fulfil, and what the operator's list shows of it."""
+
+    order_id: int = Field(ge=1)
+    channel: Slug
+    storefront_order_id: Identifier
+    name: str = Field(min_length=1, max_length=40)
+    total: Money
+    lines: int = Field(ge=1)
+    ship_country: CountryCode | None = None
+    test: bool = False
+
+
+class OrderOutcome(Contract):
+    """Result of ``OrderWorkflow``."""
+
+    ending: OrderState
+    purchase_orders: tuple[str, ...] = ()
+    foreign_run: bool = False  # another run had claimed this order: nothing was done here
+
+
+class OrderRef(Contract):
+    """Which order an activity works on."""
+
+    order_id: int
+    channel: Slug
+
+
+class ScreenRequest(OrderRef):
+    """Claim the order for this chain of runs, and judge whether it can be fulfilled as it stands."""
+
+    first_run_id: str
+    screened_before: bool = False
+
+
+class ScreenVerdict(StrEnum):
+    """What screening found."""
+
+    CLEAR = "clear"
+    ASK = "ask"
+    CANCELLED = "cancelled"
+    FOREIGN_RUN = "foreign_run"
+
+
+class Screening(Contract):
+    """Result of screening; ``task`` is set where a person must answer before it is repeated."""
+
+    verdict: ScreenVerdict
+    task: OpenTask | None = None
+
+
+class PlanRequest(OrderRef):
+    """Plan the open quantity. The same plan number always returns the same purchase orders."""
+
+    plan_no: int = Field(ge=1)
+    excluded: tuple[Identifier, ...] = ()
+    only_supplier: Identifier | None = None
+
+
+class PurchaseOrderRequest(Contract):
+    """Input of ``PurchaseOrderWorkflow``: one supplier's share, as the plan's transaction minted it."""
+
+    purchase_order_id: int = Field(ge=1)
+    order_id: int = Field(ge=1)
+    channel: Slug
+    storefront_order_id: Identifier
+    order_name: str = Field(min_length=1, max_length=40)
+    number: Reference
+    attempt: int = Field(ge=1)
+    units: int = Field(ge=1)
+    test: bool
+    mode: Mode
+    ship_country: CountryCode | None = None
+    profile: SupplierProfile
+
+
+class PlanVerdict(StrEnum):
+    """What planning found."""
+
+    PLANNED = "planned"
+    ASK = "ask"
+    NOTHING_OPEN = "nothing_open"
+    CANCELLED = "cancelled"
+
+
+class PlanResult(Contract):
+    """Result of planning: the purchase orders to place, the task in their way, or both (a release before placing)."""
+
+    verdict: PlanVerdict
+    mode: Mode = Mode.LIVE
+    purchase_orders: tuple[PurchaseOrderRequest, ...] = ()
+    task: OpenTask | None = None
+
+
+class PurchaseOrderOutcome(Contract):
+    """Result of ``PurchaseOrderWorkflow``, also kept on its row for a parent that adopts it after a reset."""
+
+    purchase_order_id: int
+    supplier: Identifier
+    ending: PurchaseOrderState
+    order_ending: OrderState | None = None  # set where this purchase order's last transaction closed the whole order
+
+
+class PurchaseOrderRef(Contract):
+    """Which purchase order an activity works on."""
+
+    purchase_order_id: int
+    order_id: int
+    channel: Slug
+
+
+class StepVerdict(StrEnum):
+    """How a step of a purchase order ended. Every value leads somewhere in ``PurchaseOrderWorkflow``."""
+
+    DONE = "done"
+    ASK = "ask"  # a person must answer; then the step is repeated or left
+    OBSERVED = "observed"  # the mode says that nothing may leave
+    WITHDRAWN = "withdrawn"  # cancelled before anything was sent
+    REQUOTE = "requote"  # the destination changed after the quote
+    REJECTED = "rejected"  # the supplier will not take it: plan again elsewhere
+    UNKNOWN = "unknown"  # the request left and nobody knows what became of it
+    CANCELLED = "cancelled"  # the supplier cancelled it
+    PARTIAL = "partial"  # something shipped, more is to come
+    EXHAUSTED = "exhausted"  # the plan is spent
+    UNCLEAR = "unclear"  # the supplier says something nobody knows
+    INTERRUPTED = "interrupted"  # news or a cancel came first: look again
+
+
+class StepResult(Contract):
+    """Result of a purchase order's step: the verdict, and the task where a person must answer."""
+
+    verdict: StepVerdict
+    task: OpenTask | None = None
+
+
+class SubmitRequest(PurchaseOrderRef):
+    """Place the purchase order at the supplier, at most once; give up asking an unreachable one at ``give_up_at``."""
+
+    give_up_at: Timestamp
+
+
+class Submission(StepResult):
+    """Result of placing: where ``verdict`` is done, the supplier has the order under ``supplier_number``."""
+
+    supplier_number: Reference | None = None
+    acknowledged: bool = False
+    confirmed_at: Timestamp | None = None
+
+
+class PollRequest(PurchaseOrderRef):
+    """Follow a placed purchase order on a plan of intervals after ``confirmed_at``; errors move none of its instants."""
+
+    confirmed_at: Timestamp
+    plan: tuple[timedelta, ...]
+    final_grace: timedelta
+
+
+class ConfirmRequest(PurchaseOrderRef):
+    """A person found the order at the supplier, under this number."""
+
+    supplier_number: Reference
+
+
+class FulfilRequest(PurchaseOrderRef):
+    """Tell the storefront of every parcel not told yet; ``complete`` ends the purchase order in the same transaction.
+
+    ``by_hand``: the storefront won't take it, and a person has seen to it there: only our record is kept.
+    """
+
+    complete: bool
+    by_hand: bool = False
+
+
+class FulfilmentResult(StepResult):
+    """Result of telling the storefront of a shipment."""
+
+    order_ending: OrderState | None = None
+
+
+class PurchaseOrderEnding(PurchaseOrderRef):
+    """Record how a purchase order ended, and release what it held."""
+
+    ending: PurchaseOrderState
+
+
+class OrderEnding(OrderRef):
+    """Close an order's books: what is still open is cancelled, and the ending follows from the quantities."""
+
+
+class CommandRecord(Contract):
+    """Put a person's command, taken or refused, on the timeline, and close the task it answers."""
+
+    order_id: int
+    purchase_order_id: int | None = None
+    command: Command
+    command_id: Identifier
+    task_id: int | None = None
+    refused: str | None = None
+
+
+class MalformedCommand(Contract):
+    """A message no handler could read; only its shape is kept."""
+
+    order_id: int
+    purchase_order_id: int | None = None
+    handler: str
+    reason: str
+
+
+class TaskReminder(Contract):
+    """Remind the task's owner; ``round`` 1 is the reminder, from 2 on it is escalated."""
+
+    task_id: int
+    round: int
+
+
+class TaskRequest(Contract):
+    """Open a task for something the lifecycle itself noticed."""
+
+    order_id: int
+    purchase_order_id: int | None = None
+    category: TaskCategory
+    facts: dict[str, str] = Field(default_factory=dict)
+
+
+class MailBatch(Contract):
+    """Result of one round of the outbox dispatcher."""
+
+    sent: int
+
+
+class SweepReport(Contract):
+    """What the intake sweeps found and did."""
+
+    started: int = 0
+    delivered: int = 0
+    fetched: int = 0
+    stalled: int = 0

@@ -1,0 +1,24 @@
+"""What ``dropwright doctor`` and ``config check`` find: what is wrong, where, and what to do about it."""
+
+from enum import StrEnum
+
+from models.base import Contract
+
+
+class Severity(StrEnum):
+    """``error`` would fail silently later and stops the worker; ``warning`` is worth a look."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Finding(Contract):
+    """One checked thing, with the remedy where it is not well. ``fixable`` ones are mended by ``doctor --fix``."""
+
+    area: str
+    severity: Severity
+    subject: str
+    message: str
+    remedy: str = ""
+    fixable: bool = False

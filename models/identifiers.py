@@ -1,0 +1,60 @@
+"""Every id we mint, in one place: workflow ids, purchase-order numbers, task queues, mail ids.
+
+Ids hold the storefront's immutable order id and our own counters; never a name, an address or an e-mail.
+"""
+
+from hashlib import sha256
+
+ORDERS_QUEUE = "orders"
+MAIL_QUEUE = "mail"
+MAIL_WORKFLOW_ID = "outbox/mail"
+SWEEP_WORKFLOW_ID = "sweep/intake"
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def order_workflow_id(channel: str, storefront_order_id: str) -> str:
+    """Name the lifecycle of a customer order."""
+    return f"order/{channel}/{storefront_order_id}"
+
+
+def purchase_order_workflow_id(channel: str, storefront_order_id: str, supplier: str, attempt: int) -> str:
+    """Name the lifecycle of one supplier's share; ``attempt`` counts the purchase orders of this order at that supplier."""
+    return f"purchase-order/{channel}/{storefront_order_id}/{supplier}/{attempt}"
+
+
+def supplier_queue(supplier: str) -> str:
+    """Name the task queue of everything that calls one supplier: one throttled supplier never holds up another."""
+    return f"supplier-{supplier}"
+
+
+def storefront_queue(channel: str) -> str:
+    """Name the task queue of everything that calls one channel's storefront."""
+    return f"storefront-{channel}"
+
+
+def purchase_order_number(order_id: int, plan_no: int, position: int) -> str:
+    """Mint our number of a purchase order: unique, at most 22 characters, easy to read out on the telephone.
+
+    The same (order, plan, position) always gives the same number, so that a repeated transaction mints nothing new.
+    """
+    return f"DW-{_base32(order_id)}-{plan_no}{_base32(position)}"
+
+
+def message_id(kind: str, row_id: int, domain: str) -> str:
+    """Mint the deterministic Message-ID of an outbox mail: a repeated mail is recognisably the same mail."""
+    return f"<{kind}.{row_id}@{domain}>"
+
+
+def content_key(*parts: object) -> str:
+    """Fold any parts into a short stable key, for rows that must exist at most once."""
+    return sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def _base32(number: int) -> str:
+    digits = ""
+    while True:
+        number, rest = divmod(number, 32)
+        digits = _CROCKFORD[rest] + digits
+        if not number:
+            return digits

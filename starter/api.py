@@ -1,0 +1,179 @@
+"""The HTTP API: where storefronts deliver their webhooks.
+
+It needs the database and nothing else: without Temporal it stores and says 2xx, and the sweeps start what waits.
+"""
+
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from activities.intake import Intake, Storefronts
+from adapters.database.configurations import ConfigurationStore
+from adapters.database.engine import Database
+from models.intake import Received
+from starter.delivery import Deliverer
+from starter.webhooks import RefusedRequestError, ShopifyDoor, read_body
+
+DATABASE_THREADS = 20  # as many as the pool has connections
+ANSWER_SECONDS = 4.5  # Shopify gives up after 5
+GRACEFUL_SECONDS = 20
+CLOSING = {"Connection": "close"}
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(
+    *,
+    database: Database,
+    configurations: ConfigurationStore,
+    storefronts: Storefronts,
+    secrets: Callable[[str], str],
+    deliverer: Deliverer,
+) -> FastAPI:
+    """Build the API. ``deliverer`` runs for as long as the app does."""
+    intake = Intake(database, configurations, storefronts)
+    door = ShopifyDoor(intake, configurations, storefronts, secrets)
+    app = FastAPI(title="Dropwright", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running(deliverer))
+    threads = anyio.CapacityLimiter(DATABASE_THREADS)
+    app.add_middleware(AccessLog)
+
+    @app.post("/webhooks/shopify/{channel}")
+    async def receive_shopify(channel: str, request: Request) -> JSONResponse:
+        """Take in one delivery of a Shopify shop."""
+        try:
+            body = await read_body(request)
+            received = await _in_time(threads, partial(door.admit, channel, request.headers, body))
+        except RefusedRequestError as refusal:
+            return _refusal(request, refusal)
+        deliverer.submit(received)
+        request.scope["outcome"] = received.outcome
+        return JSONResponse({"outcome": received.outcome})
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        """Say that the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """Say whether webhooks can be stored."""
+        ready = await anyio.to_thread.run_sync(_answers, database, limiter=threads)
+        return JSONResponse({"status": "ok" if ready else "no database"}, status_code=200 if ready else 503)
+
+    return app
+
+
+def _running(deliverer: Deliverer) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with deliverer:
+            yield
+
+    return lifespan
+
+
+async def _in_time(threads: anyio.CapacityLimiter, admit: Callable[[], Received]) -> Received:
+    """Answer before the storefront gives up. What is stored later is found by the redelivery and the sweeps."""
+    try:
+        with anyio.fail_after(ANSWER_SECONDS):
+            return await anyio.to_thread.run_sync(admit, limiter=threads, abandon_on_cancel=True)
+    except TimeoutError:
+        raise RefusedRequestError(503, "too_slow_to_store") from None
+
+
+def _refusal(request: Request, refusal: RefusedRequestError) -> JSONResponse:
+    request.scope["outcome"] = refusal.reason
+    headers = CLOSING if refusal.status in (408, 413) else None
+    return JSONResponse({"error": refusal.reason}, status_code=refusal.status, headers=headers)
+
+
+def _answers(database: Database) -> bool:
+    try:
+        with database.begin() as tx:
+            tx.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+class AccessLog:
+    """One line per request: method, route, status, duration and outcome. Never the address asked for, nor a body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Log what ``app`` answers."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and log its end."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, started = 500, time.perf_counter()
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            _log_request(scope, status, time.perf_counter() - started)
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "unknown")
+    write = log.debug if route in ("/healthz", "/readyz") else log.info
+    write(
+        "request",
+        method=scope["method"],
+        route=route,
+        channel=scope.get("path_params", {}).get("channel") if status < 400 else None,
+        status=status,
+        outcome=scope.get("outcome"),
+        ms=round(seconds * 1000, 1),
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the API's socket; port 0 takes any free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's delay off only where the socket names its protocol.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(2048)
+    return listener
+
+
+def build_server(app: FastAPI) -> uvicorn.Server:
+    """Build the server: run it with ``serve(sockets=[listen(host, port)])``.
+
+    On SIGTERM it takes no new connection, finishes what it has begun to answer, and drains the deliverer.
+    """
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        lifespan="on",
+    )
+    return uvicorn.Server(config)
+
+
+__all__ = ["AccessLog", "build_server", "create_app", "listen"]

@@ -1,0 +1,74 @@
+"""Starts and events on their way to Temporal, in the background of the API, so that a burst does not slow the answer.
+
+Whatever does not arrive from here, because Temporal is away or the queue is full, stays in its row for the sweeps.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from activities.delivery import OrderDelivery
+from models.contracts import OrderRequest
+from models.intake import PendingEvent, Received
+
+CONCURRENT = 8
+BACKLOG = 2_000
+DRAIN_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Deliverer:
+    """A queue with at most 8 deliveries at a time, as an async context: leaving it drains the queue for a while."""
+
+    def __init__(self, delivery: OrderDelivery) -> None:
+        """Deliver through ``delivery``."""
+        self._delivery = delivery
+        self._queue: asyncio.Queue[OrderRequest | PendingEvent] = asyncio.Queue(BACKLOG)
+        self._workers: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Begin to deliver."""
+        self._workers = [asyncio.create_task(self._work()) for _ in range(CONCURRENT)]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Deliver what is queued, for a few seconds at most, then stop."""
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._queue.join()
+        except TimeoutError:
+            log.info("deliveries_left_to_the_sweep", count=self._queue.qsize())
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def submit(self, received: Received) -> None:
+        """Queue what a delivery led to. Never waits and never fails: call it on the event loop."""
+        for item in (received.order_request, received.event):
+            if item is None:
+                continue
+            try:
+                self._queue.put_nowait(item)
+            except asyncio.QueueFull:
+                log.info("delivery_left_to_the_sweep", reason="queue full", order_id=item.order_id)
+
+    async def _work(self) -> None:
+        while True:
+            item = await self._queue.get()
+            try:
+                await self._deliver(item)
+            except Exception as error:  # noqa: BLE001 - one delivery's trouble must not stop those behind it
+                log.warning("delivery_left_to_the_sweep", reason=type(error).__name__, order_id=item.order_id)
+            finally:
+                self._queue.task_done()
+
+    async def _deliver(self, item: OrderRequest | PendingEvent) -> None:
+        if isinstance(item, OrderRequest):
+            await self._delivery.start_order(item)
+        else:
+            await self._delivery.deliver_event(item)

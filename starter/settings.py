@@ -1,0 +1,26 @@
+"""What a process must know before it can read the configuration: where the database is, and how to log.
+
+Everything else is in the configuration that ``dropwright config apply`` stores. Temporal's address follows the
+standard ``TEMPORAL_*`` variables and profiles (temporalio.envconfig).
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from ``DROPWRIGHT_*`` environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="DROPWRIGHT_", extra="ignore")
+
+    database_url: str = Field(default="", description="postgresql+psycopg2://user:password@host/name")
+    config: Path = Field(default=Path("dropwright.toml"), description="the file that `config apply` reads by default")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: readable in a terminal")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    worker_threads: int = Field(default=64, ge=4, le=1000, description="threads that run activities")
+    sweep_every: float = Field(default=60.0, gt=0, description="seconds between intake sweeps")
+    mail_every: float = Field(default=5.0, gt=0, description="seconds between looks into an empty outbox")

@@ -1,0 +1,256 @@
+"""What every supplier plugin must do, whatever its wire looks like: subclass it and give it a world.
+
+The world is the plugin's simulator on loopback, the port under test, and handles to spoil answers and to look into
+the supplier's own books.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.errors import (
+    AdapterError,
+    AuthenticationFailed,
+    Doubtful,
+    NotSent,
+    Throttled,
+    Unavailable,
+    UnexpectedReply,
+)
+from adapters.ports import SupplierPort
+from models.calls import CallRecord
+from models.findings import Severity
+from models.orders import Address
+from models.suppliers import Destination, PlacedOrder, SupplierLine, SupplierOrder, SupplierState
+
+CUSTOMER = Address(
+    name="Zaphyra Quillfeather",
+    company="Moonlark Atelier",
+    address1="17 Gingerbread Steps",
+    address2="Door 4",
+    city="Madrid",
+    postal_code="28001",
+    country_code="ES",
+    phone="+34600999888",
+    email="zaphyra@quillfeather.example",
+)
+PERSONAL = (CUSTOMER.name, CUSTOMER.company, CUSTOMER.address1, CUSTOMER.phone, CUSTOMER.email)
+MADRID = Destination(country_code="ES", postal_code="28001")
+QUESTIONS = ("fetch_stock", "quote_shipping", "fetch_order")
+UNANSWERED = {
+    "error": (Unavailable, {"status": 500}),
+    "reset_before": (Unavailable, {}),
+    "reset_after": (Unavailable, {}),
+    "cut_off": (Unavailable, {}),
+    "hang": (Unavailable, {}),
+    "truncated": (UnexpectedReply, {}),
+    "invalid_json": (UnexpectedReply, {}),
+    "wrong_content_type": (UnexpectedReply, {}),
+}
+# kind of fault, its options, and whether the supplier has the order afterwards
+DOUBTS = [
+    ("error", {"status": 500}, False),
+    ("error", {"status": 503, "processed": True}, True),
+    ("reset_before", {}, False),
+    ("reset_after", {}, True),
+    ("hang", {}, False),
+    ("hang", {"processed": True}, True),
+    ("cut_off", {}, True),
+    ("truncated", {}, True),
+    ("invalid_json", {}, True),
+    ("wrong_content_type", {}, True),
+]
+
+
+@dataclass(frozen=True)
+class SupplierWorld:
+    """A supplier's simulator and our port to it."""
+
+    port: SupplierPort
+    stranger: SupplierPort  # the same supplier with a wrong token
+    nowhere: SupplierPort  # a port that nobody listens behind
+    calls: list[CallRecord]
+    secret: str
+    eans: tuple[str, ...]  # known, in stock, plain
+    unknown_ean: str
+    spoil: Callable[..., None]  # spoil(method, kind, **options): the port's method whose calls are spoilt
+    supplier_orders: Callable[[], list[dict[str, Any]]]  # the supplier's own books
+    ship: Callable[[str, list[str]], None]  # the supplier ships an order under these tracking numbers
+    wait_for_orders: Callable[[int], None]
+
+    def order(self, *, number: str = "DW-1-11", test: bool = False, quantity: int = 2) -> SupplierOrder:
+        """Quote and fill in an order for the customer."""
+        lines = (SupplierLine(ean=self.eans[0], quantity=quantity), SupplierLine(ean=self.eans[1], quantity=1))
+        quote = self.port.quote_shipping(MADRID, lines)[0]
+        return SupplierOrder(number=number, lines=lines, quote_id=quote.quote_id, address=CUSTOMER, test=test)
+
+    def ask(self, method: str, placed: PlacedOrder) -> object:
+        """Ask one question of the port."""
+        if method == "fetch_stock":
+            return self.port.fetch_stock(self.eans[:2])
+        if method == "quote_shipping":
+            return self.port.quote_shipping(MADRID, [SupplierLine(ean=self.eans[0], quantity=1)])
+        return self.port.fetch_order(placed.supplier_number)
+
+
+class SupplierContract:
+    """The suite. A plugin's test class defines the fixture ``world``."""
+
+    def test_stock_comes_in_the_order_asked_with_unknown_articles_named_as_such(self, world: SupplierWorld) -> None:
+        asked = [world.eans[1], world.unknown_ean, world.eans[0]]
+        answers = world.port.fetch_stock(asked)
+        assert [(answer.ean, answer.known) for answer in answers] == list(zip(asked, [True, False, True], strict=True))
+        assert answers[0].quantity > 0
+        assert answers[0].unit_cost is not None
+        assert answers[1].quantity == 0
+
+    def test_case_and_spaces_of_an_ean_do_not_matter(self, world: SupplierWorld) -> None:
+        spaced = f" {world.eans[0][:6]} {world.eans[0][6:]} "
+        assert world.port.fetch_stock([spaced])[0].known
+
+    def test_more_articles_than_one_call_takes_are_asked_in_several(self, world: SupplierWorld) -> None:
+        asked = [*world.eans, *(f"{number:013d}" for number in range(250))]
+        answers = world.port.fetch_stock(asked)
+        assert [answer.ean for answer in answers] == asked
+        assert sum(answer.known for answer in answers) == len(world.eans)
+
+    def test_no_articles_need_no_call(self, world: SupplierWorld) -> None:
+        assert world.port.fetch_stock([]) == []
+        assert world.calls == []
+
+    def test_quotes_name_carrier_cost_and_days(self, world: SupplierWorld) -> None:
+        quotes = world.port.quote_shipping(MADRID, [SupplierLine(ean=world.eans[0], quantity=1)])
+        assert len({quote.quote_id for quote in quotes}) == len(quotes) > 1
+        assert all(quote.carrier and quote.cost.amount > 0 and quote.days for quote in quotes)
+
+    def test_nobody_ships_to_an_unserved_country(self, world: SupplierWorld) -> None:
+        nowhere = Destination(country_code="AQ", postal_code="0")
+        assert world.port.quote_shipping(nowhere, [SupplierLine(ean=world.eans[0], quantity=1)]) == []
+
+    def test_a_placed_order_is_in_the_suppliers_books_once(self, world: SupplierWorld) -> None:
+        placed = world.port.place_order(world.order())
+        books = world.supplier_orders()
+        assert [order["order_number"] for order in books] == [placed.supplier_number]
+        expected = [{"ean": world.eans[0], "quantity": 2}, {"ean": world.eans[1], "quantity": 1}]
+        assert books[0]["lines"] == expected
+        assert placed.state is SupplierState.ACKNOWLEDGED
+        assert placed.total is not None
+
+    def test_a_test_order_is_not_acknowledged(self, world: SupplierWorld) -> None:
+        if world.port.capabilities.test_orders:
+            assert world.port.place_order(world.order(test=True)).state is SupplierState.AWAITING_PAYMENT
+
+    def test_an_order_has_no_parcels_until_it_ships(self, world: SupplierWorld) -> None:
+        placed = world.port.place_order(world.order())
+        assert world.port.fetch_order(placed.supplier_number).parcels == ()
+        world.ship(placed.supplier_number, ["GLS-0000000001", "GLS-0000000002"])
+        status = world.port.fetch_order(placed.supplier_number)
+        assert status.state is SupplierState.SHIPPED
+        assert [parcel.tracking_number for parcel in status.parcels] == ["GLS-0000000001", "GLS-0000000002"]
+
+    @pytest.mark.parametrize("method", QUESTIONS)
+    @pytest.mark.parametrize("kind", UNANSWERED)
+    def test_an_unanswered_question_may_be_asked_again(self, world: SupplierWorld, method: str, kind: str) -> None:
+        placed = world.port.place_order(world.order())
+        failure, options = UNANSWERED[kind]
+        world.spoil(method, kind, times=1, **options)
+        with pytest.raises(failure):
+            world.ask(method, placed)
+        assert world.ask(method, placed)
+
+    @pytest.mark.parametrize("method", QUESTIONS)
+    def test_a_throttled_question_says_when_to_come_back(self, world: SupplierWorld, method: str) -> None:
+        placed = world.port.place_order(world.order())
+        world.spoil(method, "throttled", times=1, retry_after=17)
+        with pytest.raises(Throttled) as caught:
+            world.ask(method, placed)
+        assert caught.value.retry_after == timedelta(seconds=17)
+        assert world.ask(method, placed)
+
+    @pytest.mark.parametrize("method", QUESTIONS)
+    def test_a_slow_answer_is_waited_for(self, world: SupplierWorld, method: str) -> None:
+        placed = world.port.place_order(world.order())
+        world.spoil(method, "latency", times=1, milliseconds=150)
+        assert world.ask(method, placed)
+
+    @pytest.mark.parametrize(("kind", "options", "ordered"), DOUBTS)
+    def test_an_order_without_a_usable_answer_is_doubtful(
+        self, world: SupplierWorld, kind: str, options: dict[str, Any], *, ordered: bool
+    ) -> None:
+        order = world.order()
+        world.spoil("place_order", kind, times=1, **options)
+        with pytest.raises(Doubtful) as caught:
+            world.port.place_order(order)
+        assert caught.value.code
+        assert len(world.supplier_orders()) == int(ordered)
+
+    def test_an_order_answered_after_our_time_out_is_doubtful_and_exists(self, world: SupplierWorld) -> None:
+        order = world.order()
+        world.spoil("place_order", "latency", times=1, milliseconds=900)
+        with pytest.raises(Doubtful):
+            world.port.place_order(order)
+        assert world.supplier_orders() == []
+        world.wait_for_orders(1)
+
+    def test_a_throttled_order_was_not_placed(self, world: SupplierWorld) -> None:
+        order = world.order()
+        world.spoil("place_order", "throttled", times=1, retry_after=3)
+        with pytest.raises(Throttled) as caught:
+            world.port.place_order(order)
+        assert caught.value.retry_after == timedelta(seconds=3)
+        assert world.supplier_orders() == []
+
+    def test_behind_a_refused_connection_nothing_was_sent(self, world: SupplierWorld) -> None:
+        order = world.order()
+        with pytest.raises(NotSent):
+            world.nowhere.place_order(order)
+        with pytest.raises(NotSent):
+            world.nowhere.fetch_stock(world.eans[:1])
+
+    def test_a_wrong_token_is_named_and_orders_nothing(self, world: SupplierWorld) -> None:
+        order = world.order()
+        with pytest.raises(AuthenticationFailed):
+            world.stranger.place_order(order)
+        with pytest.raises(AuthenticationFailed):
+            world.stranger.fetch_stock(world.eans[:1])
+        assert world.supplier_orders() == []
+
+    def test_every_call_is_recorded_without_the_secret(self, world: SupplierWorld) -> None:
+        placed = world.port.place_order(world.order())
+        world.spoil("fetch_stock", "reset_before", times=1)
+        with pytest.raises(Unavailable):
+            world.ask("fetch_stock", placed)
+        assert [(call.status, bool(call.error)) for call in world.calls[-2:]] == [(200, False), (None, True)]
+        assert all(world.secret not in call.model_dump_json() for call in world.calls)
+        assert any(CUSTOMER.city in call.request for call in world.calls)
+
+    @pytest.mark.parametrize("kind", ["reset_after", "truncated", "wrong_content_type", "throttled"])
+    def test_no_failure_message_holds_personal_data(self, world: SupplierWorld, kind: str) -> None:
+        order = world.order()
+        world.spoil("place_order", kind, times=1)
+        with pytest.raises(AdapterError) as caught:
+            world.port.place_order(order)
+        assert not any(word in f"{caught.value!r} {caught.value.code}" for word in PERSONAL)
+
+    def test_a_healthy_supplier_checks_out(self, world: SupplierWorld) -> None:
+        assert {finding.severity for finding in world.port.check(world.eans[:3])} == {Severity.OK}
+
+    def test_an_unknown_ean_is_found_with_a_remedy(self, world: SupplierWorld) -> None:
+        bad = [finding for finding in world.port.check([world.unknown_ean]) if finding.severity is not Severity.OK]
+        assert len(bad) == 1
+        assert world.unknown_ean in bad[0].subject
+        assert bad[0].remedy
+
+    def test_checking_finds_a_wrong_token_and_an_absent_supplier(self, world: SupplierWorld) -> None:
+        for port in (world.stranger, world.nowhere):
+            findings = port.check(world.eans[:1])
+            assert [finding.severity for finding in findings] == [Severity.ERROR]
+            assert findings[0].remedy
+
+    @pytest.mark.parametrize("kind", UNANSWERED)
+    def test_checking_never_raises(self, world: SupplierWorld, kind: str) -> None:
+        world.spoil("check", kind)
+        assert any(finding.severity is Severity.ERROR for finding in world.port.check(world.eans[:1]))

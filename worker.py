@@ -1,0 +1,145 @@
+"""The worker: one Temporal worker per task queue, kept in step with the configuration, drained on SIGTERM."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.failures import TranslateFailures
+from activities.outside import Outside
+from activities.registry import Registry
+from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, storefront_queue, supplier_queue
+from workflows.order import OrderWorkflow
+from workflows.outbox import MailDispatchWorkflow
+from workflows.purchase_order import PurchaseOrderWorkflow
+from workflows.sweep import SweepWorkflow
+
+log = structlog.get_logger()
+
+WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
+DRAIN = timedelta(seconds=20)
+RECONCILE_EVERY = 10.0
+
+# Loaded once per process instead of once per run, and never policed: so only what holds no clock and no chance of its
+# own. `workflows` stays out: its files and their decisions are what the sandbox is there to police.
+_PASSED_THROUGH = (
+    "models",
+    "activities",
+    "adapters",
+    "pydantic",
+    "pydantic_core",
+    "sqlalchemy",
+    "httpx",
+    "structlog",
+    "annotated_types",
+)
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox that workflows run in: the same for the worker, the tests and the replayer."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    )
+
+
+def build_worker(
+    client: Client,
+    queue: str,
+    activities: Sequence[Callable[..., Any]],
+    threads: ThreadPoolExecutor,
+    *,
+    workflows: Sequence[type] = (),
+    max_concurrent_activities: int | None = None,
+) -> Worker:
+    """Build the worker of one task queue, as production, tests and benchmarks run it."""
+    autoscaling = PollerBehaviorAutoscaling(minimum=1, initial=2, maximum=20)
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=list(workflows),
+        activities=list(activities),
+        activity_executor=threads,
+        workflow_runner=workflow_runner(),
+        interceptors=[TranslateFailures()],
+        # A malformed start input fails its workflow instead of being retried for ever. Nothing else does.
+        workflow_failure_exception_types=[ValidationError],
+        max_concurrent_activities=max_concurrent_activities or 100,
+        workflow_task_poller_behavior=autoscaling,
+        activity_task_poller_behavior=autoscaling,
+        graceful_shutdown_timeout=DRAIN,
+    )
+
+
+@dataclass
+class Fleet:
+    """Every worker of this process: those for orders and mail, and one per supplier and channel as configured now."""
+
+    client: Client
+    registry: Registry
+    outside: Outside
+    threads: ThreadPoolExecutor
+    _running: dict[str, tuple[int, asyncio.Task[None], Worker]] = field(default_factory=dict)
+
+    def wanted(self) -> dict[str, int]:
+        """List the task queues to serve, with how many activities each may run at once."""
+        configuration = self.outside.configuration
+        queues = {ORDERS_QUEUE: 100, MAIL_QUEUE: 2}
+        queues.update({storefront_queue(name): 50 for name in configuration.channels})
+        queues.update({supplier_queue(name): one.max_concurrent_calls for name, one in configuration.suppliers.items()})
+        return queues
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set, following the configuration; then let running activities finish."""
+        try:
+            while not stop.is_set():
+                await self._reconcile()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), RECONCILE_EVERY)
+        finally:
+            await asyncio.gather(*(self._stop(queue) for queue in list(self._running)))
+
+    async def _reconcile(self) -> None:
+        try:
+            wanted = await asyncio.to_thread(self.wanted)
+        except Exception as error:  # noqa: BLE001 - the database is away: what runs goes on running
+            log.warning("configuration not read", error=type(error).__name__)
+            return
+        for queue, (slots, task, _) in list(self._running.items()):
+            if wanted.get(queue) != slots or task.done():
+                await self._stop(queue)
+        for queue in wanted.keys() - self._running.keys():
+            self._start(queue, wanted[queue])
+
+    def _start(self, queue: str, slots: int) -> None:
+        workflows = WORKFLOWS if queue == ORDERS_QUEUE else []
+        activities = self._activities_of(queue)
+        worker = build_worker(
+            self.client, queue, activities, self.threads, workflows=workflows, max_concurrent_activities=slots
+        )
+        self._running[queue] = (slots, asyncio.create_task(worker.run()), worker)
+        log.info("serving", queue=queue, slots=slots)
+
+    def _activities_of(self, queue: str) -> Sequence[Callable[..., Any]]:
+        if queue == ORDERS_QUEUE:
+            return self.registry.orders
+        if queue == MAIL_QUEUE:
+            return self.registry.mail
+        return self.registry.supplier if queue.startswith("supplier-") else self.registry.storefront
+
+    async def _stop(self, queue: str) -> None:
+        _, task, worker = self._running.pop(queue)
+        if not task.done():
+            await worker.shutdown()
+        try:
+            await task
+        except Exception as error:  # noqa: BLE001 - it is started anew at the next round
+            log.error("worker stopped", queue=queue, error=type(error).__name__)  # noqa: TRY400

@@ -1,0 +1,140 @@
+"""Task queues, and every timeout and retry policy, named. Nowhere else."""
+
+from datetime import timedelta
+
+from temporalio.common import Priority, RetryPolicy, WorkflowIDReusePolicy
+from temporalio.workflow import (
+    ActivityCancellationType,
+    ActivityConfig,
+    ChildWorkflowCancellationType,
+    ParentClosePolicy,
+)
+
+from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, storefront_queue, supplier_queue
+from models.suppliers import SupplierProfile
+
+URGENT = Priority(priority_key=1)  # submissions and people
+TRACKING = Priority(priority_key=3)
+
+# A purchase order outlives its order, is never started twice, and hears of a cancel by signal only.
+NEVER_TWICE = WorkflowIDReusePolicy.REJECT_DUPLICATE
+CHILDREN_GO_ON = ParentClosePolicy.ABANDON
+CHILDREN_ARE_TOLD = ChildWorkflowCancellationType.ABANDON
+
+# A database that restarts is back in seconds; a bug in a query should not spin.
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
+)
+# Paid or limited interfaces are asked politely; Retry-After overrides it.
+_POLITE = RetryPolicy(
+    initial_interval=timedelta(seconds=5), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
+)
+# Waiting by retry: the activity itself says when it wants to be asked again. This is for attempts that were lost.
+_POLLING = RetryPolicy(
+    initial_interval=timedelta(seconds=10), backoff_coefficient=1, maximum_interval=timedelta(seconds=10)
+)
+
+_MARGIN = timedelta(seconds=12)
+_BACKSTOP = timedelta(days=1)
+
+
+def record(summary: str) -> ActivityConfig:
+    """Only our own database is touched. Every summary is written for an operator who reads the event list."""
+    return ActivityConfig(
+        task_queue=ORDERS_QUEUE,
+        start_to_close_timeout=timedelta(seconds=15),
+        retry_policy=_PATIENT,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def plan(summary: str) -> ActivityConfig:
+    """Suppliers are asked for stock, then one transaction."""
+    return ActivityConfig(
+        task_queue=ORDERS_QUEUE,
+        start_to_close_timeout=timedelta(minutes=2),
+        retry_policy=_POLITE,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def dispatch_mail() -> ActivityConfig:
+    """The outbox is emptied mail by mail; an idle dispatcher waits by retry."""
+    return ActivityConfig(
+        task_queue=MAIL_QUEUE,
+        start_to_close_timeout=timedelta(minutes=5),
+        heartbeat_timeout=timedelta(seconds=45),
+        retry_policy=_POLLING,
+        summary="Send what is in the outbox",
+    )
+
+
+def follow_outcome(summary: str) -> ActivityConfig:
+    """Wait by retry for the outcome of a purchase order that another run had started."""
+    return ActivityConfig(
+        task_queue=ORDERS_QUEUE,
+        start_to_close_timeout=timedelta(seconds=15),
+        retry_policy=_POLLING,
+        priority=TRACKING,
+        summary=summary,
+    )
+
+
+def storefront(channel: str, summary: str) -> ActivityConfig:
+    """One call to a channel's storefront and the transaction that records it. A day without success asks a person."""
+    return ActivityConfig(
+        task_queue=storefront_queue(channel),
+        start_to_close_timeout=timedelta(minutes=1),
+        schedule_to_close_timeout=timedelta(days=1),
+        retry_policy=_POLITE,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def supplier_question(profile: SupplierProfile, summary: str) -> ActivityConfig:
+    """Questions to a supplier. The activity itself gives up at the supplier's deadline; the backstop is only that."""
+    return ActivityConfig(
+        task_queue=supplier_queue(profile.supplier),
+        start_to_close_timeout=timedelta(minutes=1),
+        schedule_to_close_timeout=profile.unreachable_deadline + _BACKSTOP,
+        retry_policy=_POLITE,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def submission(profile: SupplierProfile, summary: str) -> ActivityConfig:
+    """The one request that must not leave twice. Longer than the request's own timeout, and without a heartbeat.
+
+    A second attempt must never begin while a stalled first one could still send (see docs/decisions/0002).
+    """
+    return ActivityConfig(
+        task_queue=supplier_queue(profile.supplier),
+        start_to_close_timeout=profile.submit_timeout + _MARGIN,
+        schedule_to_close_timeout=profile.unreachable_deadline + _BACKSTOP,
+        retry_policy=_POLITE,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: str) -> ActivityConfig:
+    """Follow a supplier order on its plan, by retry. A "shipped" that arrives while we cancel it is not lost."""
+    return ActivityConfig(
+        task_queue=supplier_queue(profile.supplier),
+        start_to_close_timeout=timedelta(minutes=2),
+        schedule_to_close_timeout=max(plan_ends_in, timedelta(0)) + profile.final_check_grace + _BACKSTOP,
+        retry_policy=_POLLING,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=TRACKING,
+        summary=summary,
+    )
+
+
+# --- Intake sweeps: overlap-safe, and the next one repeats what this one could not do ---
+_SWEEPING = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_attempts=3)
+SWEEP = ActivityConfig(task_queue=ORDERS_QUEUE, start_to_close_timeout=timedelta(minutes=5), retry_policy=_SWEEPING)
