@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
 DRAIN = timedelta(seconds=20)
-RECONCILE_EVERY = 10.0
+RECONCILE_EVERY = 10.0  # seconds
+STOREFRONT_SLOTS = 50
 
 # Loaded once per process instead of once per run, and never policed: so only what holds no clock and no chance of its
 # own. `workflows` stays out: its files and their decisions are what the sandbox is there to police.
@@ -58,7 +59,7 @@ def build_worker(
     threads: ThreadPoolExecutor,
     *,
     workflows: Sequence[type] = (),
-    max_concurrent_activities: int | None = None,
+    slots: int,
 ) -> Worker:
     """Build the worker of one task queue, as production, tests and benchmarks run it."""
     autoscaling = PollerBehaviorAutoscaling(minimum=1, initial=2, maximum=20)
@@ -72,7 +73,7 @@ def build_worker(
         interceptors=[TranslateFailures()],
         # A malformed start input fails its workflow instead of being retried for ever. Nothing else does.
         workflow_failure_exception_types=[ValidationError],
-        max_concurrent_activities=max_concurrent_activities or 100,
+        max_concurrent_activities=slots,
         workflow_task_poller_behavior=autoscaling,
         activity_task_poller_behavior=autoscaling,
         graceful_shutdown_timeout=DRAIN,
@@ -86,14 +87,14 @@ class Fleet:
     client: Client
     registry: Registry
     outside: Outside
-    threads: ThreadPoolExecutor
-    _running: dict[str, tuple[int, asyncio.Task[None], Worker]] = field(default_factory=dict)
+    order_slots: int = 64  # activities on our own database at once
+    _running: dict[str, "_Served"] = field(default_factory=dict)
 
     def wanted(self) -> dict[str, int]:
         """List the task queues to serve, with how many activities each may run at once."""
         configuration = self.outside.configuration
-        queues = {ORDERS_QUEUE: 100, MAIL_QUEUE: 2}
-        queues.update({storefront_queue(name): 50 for name in configuration.channels})
+        queues = {ORDERS_QUEUE: self.order_slots, MAIL_QUEUE: 2}
+        queues.update({storefront_queue(name): STOREFRONT_SLOTS for name in configuration.channels})
         queues.update({supplier_queue(name): one.max_concurrent_calls for name, one in configuration.suppliers.items()})
         return queues
 
@@ -113,19 +114,20 @@ class Fleet:
         except Exception as error:  # noqa: BLE001 - the database is away: what runs goes on running
             log.warning("configuration not read", error=type(error).__name__)
             return
-        for queue, (slots, task, _) in list(self._running.items()):
-            if wanted.get(queue) != slots or task.done():
+        for queue, served in list(self._running.items()):
+            if wanted.get(queue) != served.slots or served.task.done():
                 await self._stop(queue)
         for queue in wanted.keys() - self._running.keys():
             self._start(queue, wanted[queue])
 
     def _start(self, queue: str, slots: int) -> None:
+        # Threads of its own: a supplier that answers slowly holds up nobody else.
+        threads = ThreadPoolExecutor(slots, thread_name_prefix=queue)
         workflows = WORKFLOWS if queue == ORDERS_QUEUE else []
-        activities = self._activities_of(queue)
         worker = build_worker(
-            self.client, queue, activities, self.threads, workflows=workflows, max_concurrent_activities=slots
+            self.client, queue, self._activities_of(queue), threads, workflows=workflows, slots=slots
         )
-        self._running[queue] = (slots, asyncio.create_task(worker.run()), worker)
+        self._running[queue] = _Served(slots, threads, worker, asyncio.create_task(worker.run()))
         log.info("serving", queue=queue, slots=slots)
 
     def _activities_of(self, queue: str) -> Sequence[Callable[..., Any]]:
@@ -136,10 +138,21 @@ class Fleet:
         return self.registry.supplier if queue.startswith("supplier-") else self.registry.storefront
 
     async def _stop(self, queue: str) -> None:
-        _, task, worker = self._running.pop(queue)
-        if not task.done():
-            await worker.shutdown()
+        served = self._running.pop(queue)
+        if not served.task.done():
+            await served.worker.shutdown()
         try:
-            await task
+            await served.task
         except Exception as error:  # noqa: BLE001 - it is started anew at the next round
             log.error("worker stopped", queue=queue, error=type(error).__name__)  # noqa: TRY400
+        served.threads.shutdown(wait=False)
+
+
+@dataclass(frozen=True)
+class _Served:
+    """One task queue in service."""
+
+    slots: int
+    threads: ThreadPoolExecutor
+    worker: Worker
+    task: asyncio.Task[None]

@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from temporalio.client import Client
+
 from activities.common import Dependencies
+from activities.delivery import OrderDelivery
+from activities.intake import Intake
 from activities.journal import CallJournal
 from activities.mail import MailActivities
 from activities.orders import OrderActivities
@@ -15,6 +19,7 @@ from activities.purchase_orders import PurchaseOrderActivities
 from activities.storefronts import StorefrontActivities
 from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
+from activities.sweeps import SweepActivities
 from activities.tasks import TaskActivities
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
@@ -90,3 +95,23 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta) -> Registry:
         ),
         mail=(mail.dispatch_mail,),
     )
+
+
+def with_sweeps(registry: Registry, deps: Dependencies, client: Client) -> Registry:
+    """Add the intake sweeps, the only activities that speak to Temporal themselves."""
+    configurations, storefronts = ConfigurationStore(deps.database), deps.outside.storefront
+    sweeps = SweepActivities(
+        client=client,
+        database=deps.database,
+        configurations=configurations,
+        storefronts=storefronts,
+        intake=Intake(deps.database, configurations, storefronts),
+        delivery=OrderDelivery(client, deps.database, configurations),
+    )
+    steps = (
+        sweeps.fetch_missing_orders,
+        sweeps.start_stored_orders,
+        sweeps.deliver_stored_events,
+        sweeps.find_stalled_orders,
+    )
+    return replace(registry, orders=(*registry.orders, *steps))

@@ -109,8 +109,8 @@ class SweepActivities:
         since = self._since(channel, settings, now)
         try:
             documents = self._storefronts(channel).fetch_paid_orders(since)
-        except AdapterError as error:
-            log.warning("storefront_not_swept", channel=channel, reason=error.code)
+        except (AdapterError, RuntimeError, LookupError) as error:  # away, or a credential or plugin is missing
+            log.warning("storefront_not_swept", channel=channel, reason=type(error).__name__)
             return 0
         found = sum(self._take_in(channel, document) for document in self._missing(channel, documents))
         with self._database.begin() as tx:

@@ -130,7 +130,7 @@ def variant_view(variant: Variant) -> View:
 
 
 def address_view(address: View) -> View:
-    """Show an address; a country that is none is null here, where REST repeats what was typed."""
+    """Show an address."""
     country = str(address.get("country_code") or "")
     return {
         "firstName": address.get("first_name"),
@@ -142,6 +142,7 @@ def address_view(address: View) -> View:
         "city": address.get("city"),
         "provinceCode": address.get("province_code"),
         "zip": address.get("zip"),
+        # GraphQL knows the countries, REST repeats what was typed.
         "countryCodeV2": country.upper() if len(country) == 2 and country.isascii() and country.isalpha() else None,
         "phone": address.get("phone"),
     }

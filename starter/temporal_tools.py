@@ -74,7 +74,7 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def ensure_temporal_cli(announce: Announce) -> Path:
-    """The `temporal` program: on PATH, else the SDK's download, else built with Go (about two minutes, once)."""
+    """The `temporal` program: on PATH, else the SDK's download, else built with Go (minutes, once)."""
     if on_path := shutil.which("temporal"):
         return Path(on_path)
     cache = cache_dir()
@@ -162,7 +162,7 @@ def _download(start: Callable[[], Awaitable[WorkflowEnvironment]], folder: Path)
 def _build_cli(target: Path, announce: Announce) -> None:
     if not shutil.which("go"):
         raise StepFailedError("Go, which could build it, is not installed")
-    announce(f"Temporal server: building {CLI_MODULE} with Go, about two minutes, once")
+    announce(f"Temporal server: building {CLI_MODULE} with Go, once: two minutes on a quiet machine, longer on a busy one")
     _announce_disk_space(announce)
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="build-") as folder:
         command = ["go", "install", "-ldflags", "-s -w", CLI_MODULE]

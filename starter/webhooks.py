@@ -13,13 +13,15 @@ from hashlib import sha256
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 
 from activities.intake import Intake, Storefronts
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
+from adapters.database.engine import lost_connection
+from adapters.ports import StorefrontPort
 from adapters.strict_json import BadJsonError, read_json
-from models.configuration import Channel
+from models.configuration import Channel, Configuration
 from models.intake import TOPIC_PAID, Received
 
 MAX_BODY = 1024 * 1024
@@ -116,7 +118,7 @@ class ShopifyDoor:
             raise
 
     def _admit(self, channel: str, headers: _Headers, body: bytes) -> Received:
-        settings = self._configurations.current().configuration.channels.get(channel)
+        settings = self._current().channels.get(channel)
         if settings is None or settings.storefront != SHOPIFY:
             raise RefusedRequestError(404, "unknown_channel")
         self._require_signature(channel, settings, headers, body)
@@ -133,13 +135,28 @@ class ShopifyDoor:
             paid_at=headers.paid_at,
         )
 
+    def _current(self) -> Configuration:
+        try:
+            return self._configurations.current().configuration
+        except DBAPIError as error:
+            if not lost_connection(error):
+                raise
+        return self._configurations.current().configuration  # the database was restarted: on a fresh connection
+
     def _require_signature(self, channel: str, settings: Channel, headers: _Headers, body: bytes) -> None:
         names = (settings.webhook_secret_env, settings.previous_webhook_secret_env)
         secrets = [secret for name in names if name and (secret := self._secrets(name))]
         if not secrets:
             log.error("webhook_secret_missing", channel=channel, variable=settings.webhook_secret_env)
-        if not self._storefronts(channel).verify_signature(dict(headers.values), body, secrets):
+        if not self._storefront(channel).verify_signature(dict(headers.values), body, secrets):
             raise RefusedRequestError(401, "bad_signature")
+
+    def _storefront(self, channel: str) -> StorefrontPort:
+        try:
+            return self._storefronts(channel)
+        except (RuntimeError, LookupError) as error:  # a credential or a plugin is missing: the delivery is repeated
+            log.warning("storefront_not_usable", channel=channel, reason=type(error).__name__)
+            raise RefusedRequestError(503, "storefront_not_usable") from None
 
 
 def _parse(body: bytes) -> Any:

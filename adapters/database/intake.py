@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlalchemy import (
     Select,
+    Update,
     and_,
+    bindparam,
     delete,
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
     text,
@@ -41,6 +42,10 @@ from models.tables import (
 
 STOREFRONT = "storefront"
 _WITH_SUPPLIER = (SubmissionState.SENDING, SubmissionState.UNKNOWN, SubmissionState.PLACED)
+# A webhook waits for these statements. They are built once: building them costs more than sending them.
+_STORE_DELIVERY = upsert(webhooks).on_conflict_do_nothing().returning(webhooks.c.id)
+_STORE_LINES = insert(order_lines)
+_TELL = upsert(timeline).on_conflict_do_nothing(index_elements=["key"])
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
@@ -80,18 +85,18 @@ def lock_order(tx: Transaction, channel: str, storefront_order_id: str) -> None:
 
 def store_delivery(tx: Transaction, delivery: Delivery, outcome: IntakeOutcome, *, now: datetime) -> int | None:
     """Store a delivery and return its row, or None where this delivery or its event is known."""
-    row = upsert(webhooks).values(
-        channel=delivery.channel,
-        delivery_id=delivery.delivery_id,
-        event_id=delivery.event_id,
-        topic=delivery.topic,
-        body=delivery.body,
-        storefront_order_id=delivery.storefront_order_id,
-        received_at=now,
-        delivered_at=now,
-        outcome=outcome,
-    )
-    return tx.execute(row.on_conflict_do_nothing().returning(webhooks.c.id)).scalar_one_or_none()
+    row = {
+        "channel": delivery.channel,
+        "delivery_id": delivery.delivery_id,
+        "event_id": delivery.event_id,
+        "topic": delivery.topic,
+        "body": delivery.body,
+        "storefront_order_id": delivery.storefront_order_id,
+        "received_at": now,
+        "delivered_at": now,
+        "outcome": outcome,
+    }
+    return tx.execute(_STORE_DELIVERY, row).scalar_one_or_none()
 
 
 def count_repeat(tx: Transaction, delivery: Delivery) -> Repeat:
@@ -115,8 +120,7 @@ def count_repeat(tx: Transaction, delivery: Delivery) -> Repeat:
 
 def find_order(tx: Transaction, channel: str, storefront_order_id: str) -> KnownOrder | None:
     """Read an order and lock its row until the transaction ends; None where it was never seen."""
-    query = _KNOWN_ORDER.where(orders.c.channel == channel, orders.c.storefront_order_id == storefront_order_id)
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(_KNOWN_ORDER, {"at": channel, "called": storefront_order_id}).one_or_none()
     if row is None:
         return None
     return KnownOrder(
@@ -141,7 +145,7 @@ def _known_order() -> Select[Any]:
         .scalar_subquery()
     )
     ships = exists().where(order_lines.c.order_id == orders.c.id, order_lines.c.requires_shipping)
-    return select(
+    query = select(
         orders.c.id,
         orders.c.name,
         orders.c.state,
@@ -151,7 +155,8 @@ def _known_order() -> Select[Any]:
         orders.c.cancel_requested_at,
         newest_address.label("address_digest"),
         ships.label("ships"),
-    ).with_for_update(of=orders, key_share=True)
+    ).where(orders.c.channel == bindparam("at"), orders.c.storefront_order_id == bindparam("called"))
+    return query.with_for_update(of=orders, key_share=True)
 
 
 _KNOWN_ORDER = _known_order()
@@ -161,37 +166,43 @@ def insert_order(
     tx: Transaction, channel: str, incoming: IncomingOrder, keys: Keys, decision: IntakeDecision, *, now: datetime
 ) -> int:
     """Insert an order with its address and lines. Returns its number."""
+    row = dict.fromkeys(("startable_at", "cancel_requested_at", "ended_at"))
+    row |= _terms(incoming) | _standing(decision, now) | _news(incoming, keys)
+    row |= {"channel": channel, "storefront_order_id": incoming.storefront_order_id}
+    row |= {"placed_at": incoming.placed_at, "received_at": now}
+    values = {f"order_{name}": value for name, value in row.items()}
+    values |= {f"address_{name}": value for name, value in _address(incoming, keys, now).items()}
+    order_id: int = tx.execute(_NEW_ORDER, values).scalar_one()
+    _insert_lines(tx, order_id, incoming.lines)
+    return order_id
+
+
+def _new_order() -> Select[Any]:
+    """Insert an order and its address, which name one another, in one statement."""
+    given = {column: bindparam(f"order_{column.name}", type_=column.type) for column in _GIVEN_OF_ORDER}
     new_order = (
         insert(orders)
-        .values(
-            channel=channel,
-            storefront_order_id=incoming.storefront_order_id,
-            address_id=func.nextval("addresses_id_seq"),
-            placed_at=incoming.placed_at,
-            received_at=now,
-            **_terms(incoming),
-            **_standing(decision, now),
-            **_news(incoming, keys),
-        )
+        .values({**given, orders.c.address_id: func.nextval("addresses_id_seq")})
         .returning(orders.c.id, orders.c.address_id)
         .cte("new_order")
     )
-    values = _address(incoming, keys, now)
+    address = [bindparam(f"address_{column.name}", type_=column.type) for column in _GIVEN_OF_ADDRESS]
     new_address = (
         insert(addresses)
         .from_select(
-            ["id", "order_id", *values],
-            select(
-                new_order.c.address_id,
-                new_order.c.id,
-                *(literal(value, addresses.c[column].type) for column, value in values.items()),
-            ),
+            [addresses.c.id, addresses.c.order_id, *_GIVEN_OF_ADDRESS],
+            select(new_order.c.address_id, new_order.c.id, *address),
         )
         .cte("new_address")
     )
-    order_id: int = tx.execute(select(new_order.c.id).add_cte(new_address)).scalar_one()
-    _insert_lines(tx, order_id, incoming.lines)
-    return order_id
+    return select(new_order.c.id).add_cte(new_address)
+
+
+_GIVEN_OF_ORDER = [
+    column for column in orders.c if column.name not in ("id", "address_id", "started_at", "first_run_id")
+]
+_GIVEN_OF_ADDRESS = [addresses.c.source, addresses.c.address, addresses.c.digest, addresses.c.stored_at]
+_NEW_ORDER = _new_order()
 
 
 def update_order(
@@ -254,7 +265,7 @@ def _insert_lines(tx: Transaction, order_id: int, lines: Iterable[OrderLine]) ->
         {"order_id": order_id, "position": position, **line.model_dump()}
         for position, line in enumerate(lines, start=1)
     ]
-    tx.execute(insert(order_lines), rows)
+    tx.execute(_STORE_LINES, rows)
 
 
 def tell_all(tx: Transaction, order_id: int, notes: Sequence[TimelineNote], *, topic: str, at: datetime) -> None:
@@ -271,7 +282,7 @@ def tell_all(tx: Transaction, order_id: int, notes: Sequence[TimelineNote], *, t
         for note in notes
     ]
     if rows:
-        tx.execute(upsert(timeline).on_conflict_do_nothing(index_elements=["key"]), rows)
+        tx.execute(_TELL, rows)
 
 
 def settle_delivery(
@@ -284,27 +295,46 @@ def settle_delivery(
     now: datetime,
 ) -> None:
     """Write what became of a delivery, and close the task that asked about an unusable version of its order."""
-    settling = update(webhooks).where(webhooks.c.id == webhook_id).values(order_id=order_id, outcome=decision.outcome)
-    if decision.event is not None:
-        settling = settling.values(event=decision.event, delivered_at=None)
-    if answered_task is not None:
-        settling = settling.add_cte(_closing(answered_task, now).cte("answered"))
-    tx.execute(settling)
+    values = {
+        "webhook": webhook_id,
+        "order": order_id,
+        "result": decision.outcome,
+        "news": decision.event,
+        "delivered": None if decision.event else now,
+        "task": answered_task or "",
+        "now": now,
+    }
+    tx.execute(_SETTLE, values)
 
 
-def _closing(key: str, now: datetime) -> Any:
-    return (
+def _settle() -> Update:
+    answered = (
         update(tasks)
-        .where(tasks.c.key == key, tasks.c.state == TaskState.OPEN)
+        .where(tasks.c.key == bindparam("task"), tasks.c.state == TaskState.OPEN)
         .values(
             state=TaskState.OBSOLETE,
             answer="a usable version of the order arrived",
             answered_by="dropwright",
-            closed_at=now,
+            closed_at=bindparam("now", type_=tasks.c.closed_at.type),
             key=tasks.c.key.concat("#").concat(tasks.c.id.cast(tasks.c.key.type)),
         )
         .returning(tasks.c.id)
+        .cte("answered")
     )
+    return (
+        update(webhooks)
+        .where(webhooks.c.id == bindparam("webhook"))
+        .values(
+            order_id=bindparam("order"),
+            outcome=bindparam("result"),
+            event=bindparam("news"),
+            delivered_at=bindparam("delivered"),
+        )
+        .add_cte(answered)
+    )
+
+
+_SETTLE = _settle()
 
 
 def invalid_order(tx: Transaction, webhook_id: int, delivery: Delivery) -> tuple[int | None, str | None]:

@@ -23,7 +23,7 @@ class HTTP:
 
 
 class Stage:
-    """One server for many tests: each puts its own application on, and what is still under way stays with the old one."""
+    """One server for many tests: each puts its own application on; what is under way stays with the old one."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -1,7 +1,5 @@
 """The simulated world must be as exact as the adapter: what it promises to tests, tests hold it to."""
 
-import csv
-import io
 import signal
 import subprocess
 import sys
@@ -10,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from adapters.errors import AccountHold, Refused, Throttled, Unavailable
+from adapters.errors import AccountHold, AuthenticationFailed, Refused, Throttled, Unavailable, UnexpectedReply
 from adapters.suppliers.btswholesaler.adapter import Btswholesaler, build
 from models.findings import Severity
 from models.suppliers import Destination, SupplierLine, SupplierOrder, SupplierState
@@ -24,13 +25,10 @@ from sandbox.catalogue import (
     BAD_CHECK_DIGIT,
     LAST_PIECE,
     NAMED_COUNT,
-    OUT_OF_STOCK,
     SHORT_CODE,
     WITH_LETTERS,
     catalogue,
-    check_digit,
     named_eans,
-    plain_eans,
 )
 from sandbox.serving import listen, serving
 from tests.adapters.loopback import HTTP, Stage, stage
@@ -281,54 +279,21 @@ def test_lost_trackings_are_asked_again_and_never_read_as_no_parcels(bts: Btswho
     assert bts.fetch_order(number).parcels == ()
 
 
-def test_the_catalogue_pages_to_its_end(url: str) -> None:
-    pages = [get(url, "getListProducts", page=page, page_size=240).json() for page in (1, 2, 3)]
-    assert [len(page["products"]) for page in pages] == [240, 240, 20]
-    assert [page["pagination"]["has_next_page"] for page in pages] == [True, True, False]
-    assert pages[0]["pagination"]["total_products"] == len(catalogue()) == 500
-    assert pages[0]["products"][0]["ean"] == EANS[0]
-
-
-def test_the_three_formats_carry_the_same_products(url: str) -> None:
-    parameters = {"page_size": 50, "manufacturer_names": "norte", "category_ids": "15,16"}
-    products = get(url, "getListProducts", **parameters).json()["products"]
-    rows = list(
-        csv.DictReader(io.StringIO(get(url, "getListProducts", format_file="csv", **parameters).text), delimiter=";")
-    )
-    tree = ElementTree.fromstring(get(url, "getListProducts", format_file="xml", **parameters).text)
-    assert len(products) == 50
-    assert {product["manufacturer"] for product in products} == {"Norte"}
-    assert [row["ean"] for row in rows] == [product["ean"] for product in products]
-    assert [node.findtext("ean") for node in tree] == [product["ean"] for product in products]
-
-
 @pytest.mark.parametrize(
-    ("operation", "parameters"),
-    [
-        ("getListProducts", {"page_size": 49}),
-        ("getListProducts", {"page_size": 501}),
-        ("getListProducts", {"page": 0}),
-        ("getListProducts", {"format_file": "xlsx"}),
-        ("getListProducts", {"language_code": "pt-PT"}),
-        ("getProducts", {f"product_sku[{number}]": "1" for number in range(26)}),
-        ("getProductStock", {f"product_sku[{number}]": "1" for number in range(101)}),
-        ("getProductStock", {}),
-        ("getProductChanges", {"since": "yesterday"}),
-        ("getProductChanges", {"since": "2020-01-01"}),
-        ("getNewProducts", {"days": 31}),
-    ],
+    ("status", "error", "failure"),
+    [(400, "product_error", Refused), (404, "feed_disabled", UnexpectedReply), (403, "", AuthenticationFailed)],
 )
-def test_limits_are_those_of_the_reference(url: str, operation: str, parameters: dict[str, Any]) -> None:
-    assert get(url, operation, **parameters).status_code == 400
+def test_only_order_not_found_means_that_there_are_no_parcels_yet(
+    server: Stage, status: int, error: str, failure: type[Exception]
+) -> None:
+    async def answer(request: Request) -> JSONResponse:
+        if request.url.path.endswith("getOrder"):
+            return JSONResponse({"order_status": "Paid"})
+        return JSONResponse({"error": error}, status)
 
-
-def test_changes_since_an_instant_are_what_was_ordered(bts: Btswholesaler, url: str) -> None:
-    bts.place_order(order_of(bts, EANS[8]))
-    changed = get(url, "getProductChanges", since="2027-01-15 00:00:00").json()
-    assert [product["product_sku"] for product in changed["products"]] == [EANS[8]]
-    assert get(url, "getNewProducts", days=7, page_size=50).json()["products"][1]["product_name"]
-    assert get(url, "getProducts", **{"product_sku[0]": EANS[8]}).json()[0]["leadtime_to_ship"] == "24"
-    assert {row["parent_id"] for row in get(url, "getListCategories").json()} == {0, 1}
+    url = server.put_on(Starlette(routes=[Route("/{path:path}", answer)]))
+    with _port(url) as bts, pytest.raises(failure):
+        bts.fetch_order("743799256961")
 
 
 def test_a_restarted_simulator_knows_everything(clock: Clock, tmp_path: Path) -> None:
@@ -369,17 +334,6 @@ def test_the_same_seed_gives_the_same_order_numbers_and_articles(clock: Clock) -
     assert all(not number.isdigit() for number in first)
     assert catalogue(80, 1) == catalogue(80, 1) != catalogue(80, 2)
     assert catalogue(80, 1)[:NAMED_COUNT] == catalogue(80, 2)[:NAMED_COUNT]
-
-
-def test_every_article_has_its_own_code_and_a_valid_check_digit_but_the_odd_ones() -> None:
-    articles = catalogue(5_000, 3)
-    assert len({article.ean for article in articles}) == 5_000
-    digits = [(place, article.ean) for place, article in enumerate(articles) if article.ean.isdigit()]
-    assert len(digits) == len(articles) - 1
-    bad = [place for place, ean in digits if check_digit(ean[:-1]) != ean[-1]]
-    assert bad == [BAD_CHECK_DIGIT]
-    assert articles[OUT_OF_STOCK].stock == 0
-    assert all(article.stock > 1_000 for article in articles[: len(plain_eans())])
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from adapters.errors import AccountHold, AuthenticationFailed, Refused, Throttled, Unavailable, UnexpectedReply
-from adapters.http import HttpApi, http_client
+from adapters.errors import AuthenticationFailed, Refused, Throttled, Unavailable
+from adapters.http import http_client
 from adapters.plugin import load_plugins
 from adapters.storefronts.shopify import adapter
 from adapters.storefronts.shopify.adapter import PLUGIN, ShopifyStorefront, build
 from adapters.storefronts.shopify.signature import sign
-from adapters.storefronts.shopify.transport import ShopifyApi
 from models.calls import CallRecord
 from models.configuration import Channel
 from models.findings import Severity
@@ -253,7 +252,7 @@ def test_links_stay_with_their_numbers_when_another_number_joins(world: Storefro
 
 def test_points_that_ran_out_are_waited_for(world: StorefrontWorld, admin: Admin) -> None:
     order = world.order()
-    admin.settings(points_per_second=30)
+    admin.settings(points_per_second=10)
     with pytest.raises(Throttled) as failure:
         world.port.fulfil(shipment(order))
     assert failure.value.code == "THROTTLED"
@@ -312,77 +311,6 @@ def test_a_note_for_an_order_that_is_gone_is_refused(world: StorefrontWorld) -> 
         world.port.write_note("404", world.note())
     assert refusal.value.code == "INVALID"
     assert "A1001" not in str(refusal.value)
-
-
-def shop_that_answers(status: int, body: Any) -> ShopifyStorefront:
-    text = body if isinstance(body, str) else json.dumps(body)
-    transport = httpx.MockTransport(lambda _request: httpx.Response(status, text=text))
-    client = httpx.Client(transport=transport, base_url="https://demo.myshopify.com")
-    return ShopifyStorefront(ShopifyApi(HttpApi("main", client, sink=lambda _call: None)), "main")
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "error", "code"),
-    [
-        (200, {"errors": [{"message": "Throttled"}]}, Throttled, "THROTTLED"),
-        (200, {"errors": [{"message": "x", "extensions": {"code": "THROTTLED"}}]}, Throttled, "THROTTLED"),
-        (
-            200,
-            {"errors": [{"message": "x", "extensions": {"code": "ACCESS_DENIED"}}]},
-            AuthenticationFailed,
-            "ACCESS_DENIED",
-        ),
-        (
-            200,
-            {"errors": [{"message": "x", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]},
-            Unavailable,
-            "INTERNAL_SERVER_ERROR",
-        ),
-        (
-            200,
-            {"errors": [{"message": "x", "extensions": {"code": "MAX_COST_EXCEEDED"}}]},
-            UnexpectedReply,
-            "MAX_COST_EXCEEDED",
-        ),
-        (200, {"errors": "Something in words"}, UnexpectedReply, "graphql_error"),
-        (200, {"errors": [{"message": "x", "extensions": {"code": "a b\nc"}}]}, UnexpectedReply, "graphql_error"),
-        (200, [], UnexpectedReply, "reply_unreadable"),
-        (200, {}, UnexpectedReply, "reply_unreadable"),
-        (200, {"data": {"order": {"cancelledAt": 5}}}, UnexpectedReply, "reply_unreadable"),
-        (200, "<html>", Unavailable, "reply_broken"),
-        (200, {"data": {"order": None}}, Refused, "order_not_found"),
-        (401, {"errors": "x"}, AuthenticationFailed, "http_401"),
-        (403, {"errors": "x"}, AuthenticationFailed, "http_403"),
-        (402, {"errors": "x"}, AccountHold, "shop_frozen"),
-        (423, {"errors": "x"}, AccountHold, "shop_locked"),
-        (404, {"errors": "Not Found"}, UnexpectedReply, "http_404"),
-        (301, "", UnexpectedReply, "http_301"),
-        (502, "", Unavailable, "Unavailable"),
-    ],
-)
-def test_every_answer_means_one_thing(status: int, body: Any, error: type[Exception], code: str) -> None:
-    with pytest.raises(error) as failure:
-        shop_that_answers(status, body).fetch_facts("1")
-    assert type(failure.value) is error
-    assert failure.value.code == code
-
-
-@pytest.mark.parametrize(
-    ("cost", "seconds"),
-    [
-        ({"requestedQueryCost": 500, "throttleStatus": {"currentlyAvailable": 250, "restoreRate": 100}}, 3),
-        ({"requestedQueryCost": 500, "throttleStatus": {"currentlyAvailable": 900, "restoreRate": 100}}, 1),
-        ({"requestedQueryCost": 500, "throttleStatus": {"currentlyAvailable": 0, "restoreRate": 0}}, 2),
-        ({"requestedQueryCost": None}, 2),
-        ({"requestedQueryCost": 1e300, "throttleStatus": {"currentlyAvailable": 0, "restoreRate": 1e-300}}, 2),
-        (None, 2),
-    ],
-)
-def test_the_wait_for_points_follows_the_bucket(cost: Any, seconds: int) -> None:
-    body = {"errors": [{"message": "Throttled"}], "extensions": {"cost": cost}}
-    with pytest.raises(Throttled) as failure:
-        shop_that_answers(200, body).fetch_facts("1")
-    assert failure.value.retry_after == timedelta(seconds=seconds)
 
 
 def test_the_default_address_is_the_shops_own_over_tls() -> None:

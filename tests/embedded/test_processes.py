@@ -115,8 +115,15 @@ def test_two_running_children_cannot_share_a_name() -> None:
             group.start("same", ["sleep", "300"])
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("child", ["echo ready; echo $$; sleep 300", STUBBORN.replace("ready;", "ready; echo $$;")])
+@pytest.mark.parametrize(
+    ("how", "child"),
+    [
+        (signal.SIGKILL, "echo ready; echo $$; sleep 300"),
+        (signal.SIGTERM, "echo ready; echo $$; sleep 300"),
+        (signal.SIGINT, "echo ready; echo $$; sleep 300"),
+        (signal.SIGKILL, STUBBORN.replace("ready;", "ready; echo $$;")),
+    ],
+)
 def test_no_child_outlives_its_parent(tmp_path: Path, how: signal.Signals, child: str) -> None:
     log = tmp_path / "log"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, child, str(log)], stderr=subprocess.DEVNULL)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from starter import temporal_tools
 from starter.temporal_tools import ToolUnavailableError, ensure_temporal_cli, ensure_time_skipping_server
 
 BUILDING_GO = """#!/bin/sh
@@ -22,12 +23,26 @@ exit 1
 """
 
 
+class DownloadingEnvironment:
+    """The SDK's environment as far as the download goes: it leaves one program in the folder and starts it."""
+
+    @classmethod
+    async def start_local(cls, *, download_dest_dir: str) -> "DownloadingEnvironment":
+        put_program(Path(download_dest_dir), "sdk-program", "#!/bin/sh\necho downloaded\n")
+        return cls()
+
+    start_time_skipping = start_local
+
+    async def shutdown(self) -> None:
+        pass
+
+
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty PATH apart from the system's own programs, an empty cache, and no way to the SDK's download."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("sh", "sleep", "chmod", "env"):
+    for name in ("sh", "sleep", "chmod", "env", "dirname"):
         folder.joinpath(name).symlink_to(f"/bin/{name}" if Path(f"/bin/{name}").exists() else f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("DROPWRIGHT_CACHE", str(tmp_path / "cache"))
@@ -60,6 +75,19 @@ def test_without_download_go_builds_it_once_and_each_step_is_announced(programs:
     assert (tmp_path / "builds").read_text() == "built\n"
     assert [line for line in said if "download failed" in line]
     assert [line for line in said if "building github.com/temporalio/cli" in line]
+
+
+def test_what_the_sdk_downloads_is_kept_and_used_before_a_build(programs: Path, tmp_path: Path, monkeypatch) -> None:
+    put_program(programs, "go", BUILDING_GO)
+    monkeypatch.setattr(temporal_tools, "WorkflowEnvironment", DownloadingEnvironment)
+
+    program = ensure_temporal_cli(print)
+    launcher = ensure_time_skipping_server(print)
+
+    assert ensure_temporal_cli(print) == program
+    assert subprocess.check_output([program], text=True) == "downloaded\n"
+    assert subprocess.check_output([launcher], text=True) == "downloaded\n"
+    assert not (tmp_path / "builds").exists()
 
 
 def test_two_runs_at_once_build_once(programs: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_same_deliveries_lead_to_the_same_order_whichever_comes_first(
     received = [deliver(world, number, topic) for topic in arriving]
 
     newest = max(kept, key=lambda topic: HISTORY[topic][0])
-    minute, changes = HISTORY[newest]
+    minute, _ = HISTORY[newest]
     assert facts(world, number) == (minute > 0, "orders/cancelled" in kept, "28099" if minute > 1 else "28001")
     starts = sum(one.order_request is not None for one in received)
     cancels = sum(one.event is not None and one.event.kind == "cancelled" for one in received)
@@ -125,3 +125,19 @@ def claim(world: World, order_id: int) -> int:
         address_id: int = tx.exec_driver_sql(query, (order_id,)).scalar_one()
         tx.exec_driver_sql("UPDATE purchase_orders SET submission = 'sending' WHERE order_id = %s", (order_id,))
         return address_id
+
+
+def test_a_workflow_that_takes_its_order_on_is_never_undone_by_a_delivery(world: World) -> None:
+    def take_on(order_id: int) -> None:
+        with world.database.begin() as tx:
+            tx.exec_driver_sql("UPDATE orders SET state = 'open' WHERE id = %s AND state = 'startable'", (order_id,))
+
+    for _ in range(40):
+        document = order()
+        world.receive(document)
+        order_id = world.order_row(document).id
+        together(
+            lambda order_id=order_id: take_on(order_id),
+            lambda number=document["id"]: world.receive(order(number, minute=1, **MOVED), "orders/updated"),
+        )
+        assert world.order_row(document).state == "open"

@@ -164,3 +164,11 @@ def test_the_door_says_little_to_strangers(api: httpx.Client) -> None:
 
 def test_health_and_readiness(api: httpx.Client) -> None:
     assert (api.get("/healthz").json(), api.get("/readyz").json()) == ({"status": "ok"}, {"status": "ok"})
+
+
+def test_a_channel_whose_adapter_cannot_be_built_is_told_to_come_again(
+    api: httpx.Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(world.storefronts, "main")
+
+    assert post(api, order()).status_code == 503

@@ -76,6 +76,7 @@ class ShopifyStorefront:
         known, shares = self._fulfilment_state(request.storefront_order_id)
         mine = fulfilments.ours(request, known)
         wanted = fulfilments.outstanding(request, self._covered_by(mine))
+        # Asked before anything is written: half a shipment told would look to the customer like all of it.
         waiting = fulfilments.waiting_status(wanted, shares)
         if waiting:
             raise Refused(

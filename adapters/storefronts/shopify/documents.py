@@ -1,18 +1,20 @@
 """Every GraphQL document we send to the Shopify Admin API, version 2026-10.
 
 Shopify refuses a query whose worst case costs more than 1,000 points (an object is 1, a connection as many as it asks
-for), so page sizes multiply: each document stays below that, and what does not fit on a first page is asked for apart.
+for), and any query whose worst case is not in the bucket, so page sizes multiply: they fit the usual order, and what
+does not fit on a first page is asked for apart.
 """
 
 API_VERSION = "2026-10"
 MAX_QUERY_COST = 1_000
 
+# A line carries no barcode of its own: the EAN stands on the variant.
 ORDER_FACTS = """
 query OrderFacts($id: ID!, $after: String) {
   order(id: $id) {
     displayFinancialStatus
     cancelledAt
-    lineItems(first: 250, after: $after) {
+    lineItems(first: 50, after: $after) {
       nodes { id variant { barcode } }
       pageInfo { hasNextPage endCursor }
     }
@@ -71,7 +73,7 @@ ORDER_LINES = (
     """
 query OrderLines($id: ID!, $after: String) {
   order(id: $id) {
-    lineItems(first: 200, after: $after) {
+    lineItems(first: 100, after: $after) {
       nodes { ...LineFields }
       pageInfo { hasNextPage endCursor }
     }
@@ -89,17 +91,18 @@ fragment FulfillmentOrderLine on FulfillmentOrderLineItem {
 }
 """
 
+# fulfillments is a plain list, without pages: more than this many parcels to one order are not looked for.
 ORDER_FULFILMENTS = (
     """
 query OrderFulfillments($id: ID!, $after: String) {
   order(id: $id) {
-    fulfillments(first: 40) { id status trackingInfo { number url company } }
-    fulfillmentOrders(first: 5, after: $after) {
+    fulfillments(first: 25) { id status trackingInfo { number url company } }
+    fulfillmentOrders(first: 3, after: $after) {
       nodes {
         id
         status
         assignedLocation { name location { id } }
-        lineItems(first: 40) {
+        lineItems(first: 25) {
           nodes { ...FulfillmentOrderLine }
           pageInfo { hasNextPage endCursor }
         }

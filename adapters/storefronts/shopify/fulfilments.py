@@ -104,6 +104,7 @@ def tracking_input(request: FulfilmentRequest, known: Sequence[Tracking] = ()) -
         links[number] = links.get(number) or (link if link.startswith(("https://", "http://")) else "")
     if not links:
         return None
+    # One company name covers all numbers of a fulfilment; without ours, what stands there stays.
     company = request.carrier or next((info.company for info in known if info.company), "")
     pairs = sorted(links.items(), key=lambda pair: not pair[1])
     tracking = {

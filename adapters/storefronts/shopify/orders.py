@@ -50,6 +50,7 @@ def _clean_text(value: object) -> str:
         return ""
     if not isinstance(value, str):
         raise _wrong("is not text")
+    # JSON may hold half a character ("\ud800"), which no database and no label printer takes.
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -127,6 +128,7 @@ _Time = Annotated[datetime, BeforeValidator(_read_time)]
 _Switch = Annotated[bool, BeforeValidator(_read_switch)]
 
 
+# Names below are Shopify's: a complaint's path must be found in the body as it came.
 class _RestAddress(Contract):
     first_name: _Text = ""
     last_name: _Text = ""
@@ -161,7 +163,7 @@ class _RestLine(Contract):
 class _RestOrder(Contract):
     id: _Id
     name: _Text = ""
-    order_number: _Count | None = None
+    order_number: _Id | None = None
     email: _Text = ""
     phone: _Text = ""
     currency: Annotated[str, BeforeValidator(_read_currency)]

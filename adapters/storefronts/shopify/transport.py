@@ -111,6 +111,7 @@ def _failure(operation: str, answer: dict[str, Any]) -> AdapterError:
     if code == "ACCESS_DENIED":
         return AuthenticationFailed(f"{operation}: our access token lacks a scope", code=code)
     if code in _UNAVAILABLE_CODES:
+        # Whether a write was done is open, and harmless: every write of ours may be repeated.
         return Unavailable(f"{operation}: Shopify failed ({code})", code=code)
     return UnexpectedReply(f"{operation}: Shopify answered with an error ({code})", code=code)
 

@@ -1,0 +1,222 @@
+"""Commands on the configuration: check a file, apply it as a new version, show it, change how far anyone is trusted."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from adapters.database import views
+from adapters.database.configurations import ConfigurationStore, NoConfigurationError, apply
+from adapters.database.engine import Database
+from models.configuration import Configuration
+from models.statuses import Mode
+from starter.configuration_files import BadConfigurationError, Change, differences, read_file, to_toml
+from starter.console import AsJson, CommandFailedError, Who, acting, console, print_table, read_settings, say, write_json
+from starter.opening import opened_database
+
+commands = typer.Typer(no_args_is_help=True, help="The configuration: channels, suppliers, routing, mail, people.")
+
+File = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A TOML file. Default: DROPWRIGHT_CONFIG.")]
+
+
+@commands.command("check")
+def check(file: File = None, as_json: AsJson = False) -> None:
+    """Validate a file as a whole, without applying it; exit code 1 where it can't be used.
+
+    Example: dropwright config check dropwright.toml
+
+    JSON: {"valid": bool, "problems": [{"path": "suppliers.bts.tracking_plan[2]", "problem": …}]}
+    """
+    path = file or read_settings().config
+    try:
+        read_file(path)
+    except BadConfigurationError as error:
+        if not as_json:
+            raise
+        write_json({"valid": False, "problems": error.problems})
+        raise typer.Exit(1) from None
+    if as_json:
+        write_json({"valid": True, "problems": []})
+    else:
+        console().print(f"{path}: valid")
+
+
+@commands.command("apply")
+def apply_file(
+    file: File = None,
+    by: Annotated[str | None, typer.Option(metavar="LOGIN", help="Who applies it. Default: your login here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also remove what open orders still need.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate a file and make it the newest version; running processes follow within a second.
+
+    Applying the same again changes nothing. What it changes is shown, setting by setting.
+
+    Example: dropwright config apply dropwright.toml --by ana
+
+    JSON: {"version": int, "changed": bool, "changes": [{"path", "before", "after"}]}
+    """
+    settings = read_settings()
+    configuration = read_file(file or settings.config)
+    with opened_database(settings) as database:
+        before = _current(database)
+        if before is not None and not force:
+            _refuse_to_strand(database, before, configuration)
+        _apply(database, before, configuration, by, as_json=as_json)
+
+
+def _apply(
+    database: Database, before: Configuration | None, after: Configuration, by: str | None, *, as_json: bool
+) -> None:
+    version, changed = apply(database, after, by=acting(by), now=datetime.now(UTC))
+    changes = differences(before, after) if changed else []
+    if as_json:
+        write_json({"version": version.id, "changed": changed, "changes": changes})
+        return
+    for change in changes:
+        console().print(_describe(change))
+    console().print(f"version {version.id} applied" if changed else f"nothing changed: version {version.id} stands")
+
+
+def _current(database: Database) -> Configuration | None:
+    try:
+        return ConfigurationStore(database).current().configuration
+    except NoConfigurationError:
+        return None
+    except ValueError:
+        say("the version before does not fit this version of Dropwright: no comparison is possible")
+        return None
+
+
+def _refuse_to_strand(database: Database, before: Configuration, after: Configuration) -> None:
+    """An open order whose supplier or channel is gone would fail its activities without end."""
+    gone_suppliers = set(before.suppliers) - set(after.suppliers)
+    gone_channels = set(before.channels) - set(after.channels)
+    with database.begin() as tx:
+        stranded = [name for name in sorted(gone_suppliers) if views.open_at_supplier(tx, name)]
+        stranded += [name for name in sorted(gone_channels) if views.open_in_channel(tx, name)]
+    if stranded:
+        raise CommandFailedError(
+            f"open orders still need {', '.join(stranded)}: set enabled = false or mode = \"observe\" instead, "
+            "or repeat with --force"
+        )
+
+
+def _describe(change: Change) -> str:
+    if change.before is None:
+        return f"+ {change.path} = {change.after}"
+    if change.after is None:
+        return f"- {change.path} (was {change.before})"
+    return f"~ {change.path}: {change.before} → {change.after}"
+
+
+@commands.command("show")
+def show(as_json: AsJson = False) -> None:
+    """Show the version in force, as TOML that `config apply` takes back.
+
+    Example: dropwright config show > dropwright.toml
+
+    JSON: {"version": int, "configuration": {…}}
+    """
+    with opened_database(read_settings()) as database:
+        version = ConfigurationStore(database).current()
+    if as_json:
+        write_json({"version": version.id, "configuration": version.configuration.model_dump(mode="json")})
+    else:
+        typer.echo(f"# version {version.id}\n{to_toml(version.configuration)}", nl=False)
+
+
+@commands.command("mode")
+def change_mode(
+    mode: Annotated[Mode, typer.Argument(help="observe: nothing leaves; approve: a person releases each order; live.")],
+    channel: Annotated[str | None, typer.Option(help="The channel to change.")] = None,
+    supplier: Annotated[str | None, typer.Option(help="The supplier to change.")] = None,
+    by: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how far a channel or a supplier is trusted to run by itself; the stricter of both rules an order.
+
+    Example: dropwright config mode --channel main approve
+
+    JSON: as `config apply`
+    """
+    if (channel is None) == (supplier is None):
+        raise typer.BadParameter("name either --channel or --supplier")
+    kind, name = ("channels", channel) if channel is not None else ("suppliers", supplier)
+    with opened_database(read_settings()) as database:
+        before = ConfigurationStore(database).current().configuration
+        _apply(database, before, _with_mode(before, kind, str(name), mode), by, as_json=as_json)
+
+
+def _with_mode(configuration: Configuration, kind: str, name: str, mode: Mode) -> Configuration:
+    known: dict[str, Any] = dict(getattr(configuration, kind))
+    if name not in known:
+        raise CommandFailedError(f"there is no {name} among the {kind}: {', '.join(known)}")
+    known[name] = known[name].model_copy(update={"mode": mode})
+    return configuration.model_copy(update={kind: known})
+
+
+def channels(as_json: AsJson = False) -> None:
+    """List the channels: where each is, how far it is trusted, and from when on its orders are ours.
+
+    Example: dropwright channels
+
+    JSON: [{"channel", "storefront", "shop_domain", "mode", "start_watermark", "customer_messages", "open_orders"}]
+    """
+    with opened_database(read_settings()) as database:
+        configured = ConfigurationStore(database).current().configuration.channels
+        with database.begin() as tx:
+            rows = [
+                {
+                    "channel": name,
+                    **one.model_dump(include={"storefront", "shop_domain", "mode", "start_watermark"}),
+                    "customer_messages": one.customer_messages,
+                    "open_orders": views.open_in_channel(tx, name),
+                }
+                for name, one in configured.items()
+            ]
+    _show_rows(rows, as_json=as_json)
+
+
+def suppliers(as_json: AsJson = False) -> None:
+    """List the suppliers in the order of routing: how far each is trusted, its plan, and its open purchase orders.
+
+    Example: dropwright suppliers
+
+    JSON: [{"supplier", "name", "adapter", "mode", "enabled", "priority", "tracking_plan", "open_purchase_orders",
+    "incidents"}]; priority is null for one that routing does not name.
+    """
+    with opened_database(read_settings()) as database:
+        configuration = ConfigurationStore(database).current().configuration
+        with database.begin() as tx:
+            rows = [_supplier_row(tx, configuration, name) for name in _by_priority(configuration)]
+    _show_rows(rows, as_json=as_json)
+
+
+def _by_priority(configuration: Configuration) -> list[str]:
+    return list(dict.fromkeys([*configuration.routing.priority, *configuration.suppliers]))
+
+
+def _supplier_row(tx: Any, configuration: Configuration, name: str) -> dict[str, Any]:
+    from workflows.decisions.presentation import plan_text
+
+    one, priority = configuration.suppliers[name], configuration.routing.priority
+    return {
+        "supplier": name,
+        "name": one.display_name,
+        "adapter": one.adapter,
+        "mode": one.mode,
+        "enabled": one.enabled,
+        "priority": priority.index(name) + 1 if name in priority else None,
+        "tracking_plan": plan_text(one.tracking_plan),
+        "open_purchase_orders": views.open_at_supplier(tx, name),
+        "incidents": [incident.kind for incident in views.open_incidents(tx, name)],
+    }
+
+
+def _show_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        write_json(rows)
+    elif rows:
+        print_table([key.replace("_", " ") for key in rows[0]], [list(row.values()) for row in rows])

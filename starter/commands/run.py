@@ -1,0 +1,110 @@
+"""Commands that run Dropwright's processes, and the state of its database."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from adapters.database import migrate
+from starter.console import AsJson, CommandFailedError, console, read_settings, write_json
+from starter.logs import configure_logs
+from starter.opening import NoDatabaseError
+from starter.readiness import NO_DATABASE_URL, SET_DATABASE_URL
+from starter.settings import Settings
+
+database = typer.Typer(no_args_is_help=True, help="The tables in PostgreSQL.")
+
+
+def worker(as_json: AsJson = False) -> None:
+    """Run the worker: every task queue of this configuration, until SIGTERM or Ctrl-C.
+
+    It drains on the first signal and ends at once on the second. It refuses to start where something would fail
+    silently later, and says what to do. --json writes its log as JSON.
+
+    Example: DROPWRIGHT_DATABASE_URL=… TEMPORAL_ADDRESS=localhost:7233 dropwright worker
+    """
+    from starter.run_worker import run_worker  # loads every workflow: only this command needs that
+
+    settings = _started(as_json=as_json)
+    raise typer.Exit(asyncio.run(run_worker(settings)))
+
+
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: DROPWRIGHT_API_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes any free port. Default: DROPWRIGHT_API_PORT.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the API that takes the storefronts' webhooks, until SIGTERM or Ctrl-C.
+
+    It needs the database only: without Temporal it stores orders, and the sweeps start them. --json writes its log as
+    JSON.
+
+    Example: dropwright api --port 8080
+    """
+    from starter.run_api import run_api
+
+    settings = _started(as_json=as_json)
+    chosen = {name: value for name, value in (("api_host", host), ("api_port", port)) if value is not None}
+    raise typer.Exit(asyncio.run(run_api(settings.model_copy(update=chosen))))
+
+
+def _started(*, as_json: bool) -> Settings:
+    settings = read_settings()
+    configure_logs("json" if as_json else settings.log_format, settings.log_level)
+    return settings
+
+
+def demo(context: typer.Context) -> None:
+    """Run the demonstration: a simulated shop and supplier, and 30 orders. Its own options follow.
+
+    Example: dropwright demo --exit --report report.json
+    """
+    try:
+        from starter.demo import main
+    except ModuleNotFoundError as error:
+        if error.name != "starter.demo":
+            raise
+        raise CommandFailedError("this installation has no demo") from None
+    raise typer.Exit(main(context.args))
+
+
+@database.command("migrate")
+def migrate_tables(as_json: AsJson = False) -> None:
+    """Create or upgrade the tables. Safe to run twice, and beside another run.
+
+    Example: dropwright database migrate
+
+    JSON: {"applied": [revision, …]}
+    """
+    url = _database_url()
+    missing = migrate.pending(url)
+    migrate.upgrade(url)
+    if as_json:
+        write_json({"applied": missing})
+    else:
+        console().print(f"applied {', '.join(missing)}" if missing else "nothing to do: every migration is applied")
+
+
+@database.command("status")
+def show_status(as_json: AsJson = False) -> None:
+    """Say which migrations the database lacks; exit code 1 where it lacks any.
+
+    Example: dropwright database status
+
+    JSON: {"pending": [revision, …]}
+    """
+    missing = migrate.pending(_database_url())
+    if as_json:
+        write_json({"pending": missing})
+    else:
+        text = f"missing: {', '.join(missing)}; run `dropwright database migrate`" if missing else "up to date"
+        console().print(text)
+    if missing:
+        raise typer.Exit(1)
+
+
+def _database_url() -> str:
+    url = read_settings().database_url
+    if not url:
+        raise NoDatabaseError(f"{NO_DATABASE_URL}: {SET_DATABASE_URL}")
+    return url

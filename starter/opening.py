@@ -1,0 +1,53 @@
+"""Opening what every command needs: the database and Temporal. Where one is away, the error names the remedy."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from adapters.database.engine import Database
+from starter import readiness
+from starter.client import DEFAULT_ADDRESS, connect
+from starter.settings import Settings
+
+CONNECT_SECONDS = 10.0
+
+
+class TemporalAwayError(RuntimeError):
+    """There is no Temporal server to speak to; the message names the address and the remedy."""
+
+
+class NoDatabaseError(RuntimeError):
+    """Nobody said where the database is; the message names the remedy."""
+
+
+def temporal_address() -> str:
+    """Say which address the environment and profiles lead to."""
+    return str(ClientConfig.load_client_connect_config().get("target_host") or DEFAULT_ADDRESS)
+
+
+async def connect_temporal(seconds: float = CONNECT_SECONDS) -> Client:
+    """Connect, for a few seconds at most: what listens there may not be Temporal. Raises TemporalAwayError."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await connect()
+    except (RuntimeError, RPCError, TimeoutError, ValueError, OSError) as error:
+        raise TemporalAwayError(
+            f"Temporal does not answer at {temporal_address()} ({type(error).__name__}): "
+            "start it, or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE"
+        ) from None
+
+
+@contextmanager
+def opened_database(settings: Settings, *, pool_size: int = 4) -> Iterator[Database]:
+    """Open the database for one command. Raises NoDatabaseError where its address is not set."""
+    if not settings.database_url:
+        raise NoDatabaseError(f"{readiness.NO_DATABASE_URL}: {readiness.SET_DATABASE_URL}")
+    database = Database(settings.database_url, pool_size=pool_size)
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,150 @@
+"""What must be right before a process starts: whatever would fail silently later is a finding here, with its remedy.
+
+Quick and read-only, so that the worker asks it at every start; the doctor asks it first and then looks further.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from activities.registry import PLUGIN_GROUPS
+from adapters.database import migrate
+from adapters.database.configurations import ConfigurationStore, NoConfigurationError
+from adapters.database.engine import Database
+from adapters.plugin import PluginError, load_plugins
+from models.configuration import Configuration
+from models.findings import Finding, Severity
+from starter.settings import Settings
+
+NO_DATABASE_URL = "DROPWRIGHT_DATABASE_URL is not set"
+SET_DATABASE_URL = "set it to postgresql+psycopg2://user:password@host/name"
+DATABASE_AWAY = "can't be reached"
+START_DATABASE = "check DROPWRIGHT_DATABASE_URL, and that PostgreSQL runs and accepts us"
+
+
+def database_findings(settings: Settings) -> list[Finding]:
+    """Check that the database answers and has every table this version expects."""
+    if not settings.database_url:
+        return [_error("database", "address", NO_DATABASE_URL, SET_DATABASE_URL)]
+    try:
+        pending = migrate.pending(settings.database_url)
+    except SQLAlchemyError as error:
+        return [_error("database", "connection", f"{DATABASE_AWAY} ({type(error).__name__})", START_DATABASE)]
+    except Exception as error:  # noqa: BLE001 - alembic's own, for a database newer than this code
+        remedy = "use the version of Dropwright that this database was migrated by, or a newer one"
+        return [_error("database", "migrations", f"not ours to judge ({type(error).__name__})", remedy)]
+    if pending:
+        message = f"{len(pending)} missing: {', '.join(pending)}"
+        return [_error("database", "migrations", message, "run `dropwright database migrate`")]
+    return [_ok("database", "migrations", "reachable, all applied")]
+
+
+def read_configuration(database: Database) -> tuple[Configuration | None, list[Finding]]:
+    """Read the newest configuration; None, with the finding, where there is none that can be used."""
+    try:
+        version = ConfigurationStore(database).current()
+    except NoConfigurationError:
+        remedy = "write one (dropwright.example.toml shows how), then run `dropwright config apply FILE`"
+        return None, [_error("configuration", "version", "none has been applied", remedy)]
+    except ValueError:
+        remedy = "run `dropwright config apply FILE` with a file that `dropwright config check` accepts"
+        return None, [
+            _error("configuration", "version", "the stored one does not fit this version", remedy)
+        ]
+    return version.configuration, [_ok("configuration", "version", f"version {version.id}")]
+
+
+def plugin_findings(configuration: Configuration | None) -> list[Finding]:
+    """Check that every plugin loads, and that those the configuration names exist and take its options."""
+    findings: list[Finding] = []
+    loaded: dict[str, Mapping[str, object]] = {}
+    for group in PLUGIN_GROUPS:
+        try:
+            loaded[group] = load_plugins(group)
+            findings.append(_ok("plugins", group, ", ".join(loaded[group]) or "none"))
+        except PluginError as error:
+            findings.append(_error("plugins", group, str(error), "repair or uninstall that distribution"))
+    if configuration is not None:
+        findings += _unknown_plugins(configuration, loaded)
+    return findings
+
+
+def _unknown_plugins(configuration: Configuration, loaded: Mapping[str, Mapping[str, object]]) -> Iterable[Finding]:
+    wanted = [(f"supplier {key}", "suppliers", one.adapter) for key, one in configuration.suppliers.items()]
+    wanted += [(f"channel {key}", "storefronts", one.storefront) for key, one in configuration.channels.items()]
+    for area, group, plugin in wanted:
+        if group in loaded and plugin not in loaded[group]:
+            known = ", ".join(loaded[group]) or "none"
+            remedy = f"install the distribution that brings it, or name one of: {known}"
+            yield _error(area, "plugin", f"there is no {group} plugin {plugin}", remedy)
+
+
+def secret_findings(
+    configuration: Configuration, *, webhooks: bool = False, environment: Mapping[str, str] = os.environ
+) -> list[Finding]:
+    """Check that every credential the configuration names is in the environment; ``webhooks`` adds those of the API."""
+    findings = [
+        finding
+        for area, variable, needed in _named_secrets(configuration, webhooks=webhooks)
+        if not environment.get(variable)
+        for finding in [_missing_secret(area, variable, needed=needed)]
+    ]
+    return findings or [_ok("secrets", "environment", "all set")]
+
+
+def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[tuple[str, str, bool]]:
+    for name, channel in configuration.channels.items():
+        yield f"channel {name}", channel.token_env, True
+        if webhooks:
+            yield f"channel {name}", channel.webhook_secret_env, True
+            if channel.previous_webhook_secret_env:
+                yield f"channel {name}", channel.previous_webhook_secret_env, False
+    for name, supplier in configuration.suppliers.items():
+        yield f"supplier {name}", supplier.token_env, supplier.enabled
+    if configuration.mail.password_env:
+        yield "mail", configuration.mail.password_env, True
+
+
+def _missing_secret(area: str, variable: str, *, needed: bool) -> Finding:
+    severity = Severity.ERROR if needed else Severity.WARNING
+    remedy = f"put it into the environment of every process: {variable}=…"
+    return Finding(area=area, severity=severity, subject=variable, message="is not set", remedy=remedy)
+
+
+def quick_findings(
+    settings: Settings, database: Database, *, webhooks: bool = False
+) -> tuple[Configuration | None, list[Finding]]:
+    """Check database, configuration, plugins and secrets, as far as each can be asked."""
+    findings = database_findings(settings)
+    if errors(findings):
+        return None, findings + plugin_findings(None)
+    configuration, read = read_configuration(database)
+    findings += read + plugin_findings(configuration)
+    if configuration is not None:
+        findings += secret_findings(configuration, webhooks=webhooks)
+    return configuration, findings
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Keep what must be mended before anything may start."""
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+class NotReadyError(RuntimeError):
+    """A process refuses to start; ``findings`` say why, each with its remedy."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(f"{one.area}: {one.subject} {one.message}" for one in self.findings))
+
+
+def _ok(area: str, subject: str, message: str) -> Finding:
+    return Finding(area=area, severity=Severity.OK, subject=subject, message=message)
+
+
+def _error(area: str, subject: str, message: str, remedy: str) -> Finding:
+    return Finding(area=area, severity=Severity.ERROR, subject=subject, message=message, remedy=remedy)
+
+
+Check = Callable[[], list[Finding]]

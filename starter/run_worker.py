@@ -1,0 +1,80 @@
+"""The worker's process: checks, registers, keeps the background going, and serves every queue until told to stop."""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.registry import build_dependencies, build_registry, with_sweeps
+from adapters.database.engine import Database
+from starter import readiness, schedules, search_attributes
+from starter.opening import connect_temporal
+from starter.settings import Settings
+from starter.signals import StopSignals
+from worker import Fleet
+
+KEEP_EVERY = 60.0  # seconds between looks at the schedule and the dispatcher
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings) -> int:
+    """Serve until SIGTERM or Ctrl-C, drain, and return the exit code.
+
+    Raises NotReadyError where something would fail silently later, SearchAttributesError where the namespace can't
+    be used, and TemporalAwayError where there is no server.
+    """
+    signals = StopSignals()
+    database = Database(settings.database_url or "postgresql+psycopg2://")
+    try:
+        await asyncio.to_thread(_refuse_unless_ready, settings, database)
+        client = await connect_temporal()
+        await search_attributes.ensure(client)
+        await _serve(settings, database, client, signals.stop)
+    finally:
+        database.close()
+    return signals.exit_code
+
+
+def _refuse_unless_ready(settings: Settings, database: Database) -> None:
+    _, findings = readiness.quick_findings(settings, database)
+    if problems := readiness.errors(findings):
+        raise readiness.NotReadyError(problems)
+
+
+async def _serve(settings: Settings, database: Database, client: Client, stop: asyncio.Event) -> None:
+    deps = build_dependencies(database)
+    registry = build_registry(deps, mail_every=timedelta(seconds=settings.mail_every))
+    threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="activity")
+    fleet = Fleet(client, with_sweeps(registry, deps, client), deps.outside, threads)
+    sweep_every = timedelta(seconds=settings.sweep_every)
+    await _ensure_running(client, sweep_every)
+    keeper = asyncio.create_task(_keep_running(client, sweep_every, stop))
+    log.info("worker_started", namespace=client.namespace, queues=sorted(fleet.wanted()))
+    try:
+        await fleet.serve(stop)
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        threads.shutdown(wait=False, cancel_futures=True)
+    log.info("worker_stopped")
+
+
+async def _keep_running(client: Client, sweep_every: timedelta, stop: asyncio.Event) -> None:
+    """Bring back what somebody terminated or deleted."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), KEEP_EVERY)
+        try:
+            await _ensure_running(client, sweep_every)
+        except RPCError as error:
+            log.warning("background_not_ensured", reason=error.status.name)
+
+
+async def _ensure_running(client: Client, sweep_every: timedelta) -> None:
+    await schedules.ensure_mail_dispatcher(client)
+    await schedules.ensure_sweep_schedule(client, sweep_every)
