@@ -88,6 +88,13 @@ class Outside:
         )
         return port
 
+    def close(self) -> None:
+        """Give every port's connections back."""
+        with self._lock:
+            for _, port in self._built.values():
+                getattr(port, "close", lambda: None)()
+            self._built.clear()
+
     def mode(self, channel_id: str, *supplier_ids: str) -> Mode:
         """Say how far this order may run by itself now: the strictest of its channel's and its suppliers' modes."""
         suppliers = [self.supplier_settings(supplier_id).mode for supplier_id in supplier_ids]

@@ -88,7 +88,9 @@ def explain(error: Exception) -> list[str]:
     if isinstance(error, SQLAlchemyError):
         return [f"error: the database gave no answer ({type(error).__name__}); {readiness.START_DATABASE}"]
     if isinstance(error, RPCError):
-        return [f"error: Temporal refused or did not answer ({error.status.name}); is it running, is the namespace right?"]
+        return [
+            f"error: Temporal refused or did not answer ({error.status.name}); is it running, is the namespace right?"
+        ]
     if isinstance(error, KeyError):  # its text is quoted
         return [f"error: {error.args[0]}"]
     return [f"error: {error}"]

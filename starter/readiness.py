@@ -49,9 +49,7 @@ def read_configuration(database: Database) -> tuple[Configuration | None, list[F
         return None, [_error("configuration", "version", "none has been applied", remedy)]
     except ValueError:
         remedy = "run `dropwright config apply FILE` with a file that `dropwright config check` accepts"
-        return None, [
-            _error("configuration", "version", "the stored one does not fit this version", remedy)
-        ]
+        return None, [_error("configuration", "version", "the stored one does not fit this version", remedy)]
     return version.configuration, [_ok("configuration", "version", f"version {version.id}")]
 
 

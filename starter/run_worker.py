@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import structlog
@@ -49,8 +48,7 @@ def _refuse_unless_ready(settings: Settings, database: Database) -> None:
 async def _serve(settings: Settings, database: Database, client: Client, stop: asyncio.Event) -> None:
     deps = build_dependencies(database)
     registry = build_registry(deps, mail_every=timedelta(seconds=settings.mail_every))
-    threads = ThreadPoolExecutor(settings.worker_threads, thread_name_prefix="activity")
-    fleet = Fleet(client, with_sweeps(registry, deps, client), deps.outside, threads)
+    fleet = Fleet(client, with_sweeps(registry, deps, client), deps.outside, settings.worker_threads)
     sweep_every = timedelta(seconds=settings.sweep_every)
     await _ensure_running(client, sweep_every)
     keeper = asyncio.create_task(_keep_running(client, sweep_every, stop))
@@ -60,7 +58,6 @@ async def _serve(settings: Settings, database: Database, client: Client, stop: a
     finally:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
-        threads.shutdown(wait=False, cancel_futures=True)
     log.info("worker_stopped")
 
 

@@ -12,7 +12,17 @@ from adapters.database.engine import Database
 from models.configuration import Configuration
 from models.statuses import Mode
 from starter.configuration_files import BadConfigurationError, Change, differences, read_file, to_toml
-from starter.console import AsJson, CommandFailedError, Who, acting, console, print_table, read_settings, say, write_json
+from starter.console import (
+    AsJson,
+    CommandFailedError,
+    Who,
+    acting,
+    console,
+    print_table,
+    read_settings,
+    say,
+    write_json,
+)
 from starter.opening import opened_database
 
 commands = typer.Typer(no_args_is_help=True, help="The configuration: channels, suppliers, routing, mail, people.")
@@ -21,7 +31,7 @@ File = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A TOML file
 
 
 @commands.command("check")
-def check(file: File = None, as_json: AsJson = False) -> None:
+def check(file: File = None, *, as_json: AsJson = False) -> None:
     """Validate a file as a whole, without applying it; exit code 1 where it can't be used.
 
     Example: dropwright config check dropwright.toml
@@ -45,6 +55,7 @@ def check(file: File = None, as_json: AsJson = False) -> None:
 @commands.command("apply")
 def apply_file(
     file: File = None,
+    *,
     by: Annotated[str | None, typer.Option(metavar="LOGIN", help="Who applies it. Default: your login here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Also remove what open orders still need.")] = False,
     as_json: AsJson = False,
@@ -98,7 +109,7 @@ def _refuse_to_strand(database: Database, before: Configuration, after: Configur
         stranded += [name for name in sorted(gone_channels) if views.open_in_channel(tx, name)]
     if stranded:
         raise CommandFailedError(
-            f"open orders still need {', '.join(stranded)}: set enabled = false or mode = \"observe\" instead, "
+            f'open orders still need {", ".join(stranded)}: set enabled = false or mode = "observe" instead, '
             "or repeat with --force"
         )
 
@@ -112,7 +123,7 @@ def _describe(change: Change) -> str:
 
 
 @commands.command("show")
-def show(as_json: AsJson = False) -> None:
+def show(*, as_json: AsJson = False) -> None:
     """Show the version in force, as TOML that `config apply` takes back.
 
     Example: dropwright config show > dropwright.toml
@@ -130,6 +141,7 @@ def show(as_json: AsJson = False) -> None:
 @commands.command("mode")
 def change_mode(
     mode: Annotated[Mode, typer.Argument(help="observe: nothing leaves; approve: a person releases each order; live.")],
+    *,
     channel: Annotated[str | None, typer.Option(help="The channel to change.")] = None,
     supplier: Annotated[str | None, typer.Option(help="The supplier to change.")] = None,
     by: Who = None,
@@ -157,7 +169,7 @@ def _with_mode(configuration: Configuration, kind: str, name: str, mode: Mode) -
     return configuration.model_copy(update={kind: known})
 
 
-def channels(as_json: AsJson = False) -> None:
+def channels(*, as_json: AsJson = False) -> None:
     """List the channels: where each is, how far it is trusted, and from when on its orders are ours.
 
     Example: dropwright channels
@@ -179,7 +191,7 @@ def channels(as_json: AsJson = False) -> None:
     _show_rows(rows, as_json=as_json)
 
 
-def suppliers(as_json: AsJson = False) -> None:
+def suppliers(*, as_json: AsJson = False) -> None:
     """List the suppliers in the order of routing: how far each is trusted, its plan, and its open purchase orders.
 
     Example: dropwright suppliers

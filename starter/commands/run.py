@@ -1,6 +1,7 @@
 """Commands that run Dropwright's processes, and the state of its database."""
 
 import asyncio
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from starter.settings import Settings
 database = typer.Typer(no_args_is_help=True, help="The tables in PostgreSQL.")
 
 
-def worker(as_json: AsJson = False) -> None:
+def worker(*, as_json: AsJson = False) -> None:
     """Run the worker: every task queue of this configuration, until SIGTERM or Ctrl-C.
 
     It drains on the first signal and ends at once on the second. It refuses to start where something would fail
@@ -30,6 +31,7 @@ def worker(as_json: AsJson = False) -> None:
 
 
 def api(
+    *,
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: DROPWRIGHT_API_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes any free port. Default: DROPWRIGHT_API_PORT.")] = None,
     as_json: AsJson = False,
@@ -60,16 +62,16 @@ def demo(context: typer.Context) -> None:
     Example: dropwright demo --exit --report report.json
     """
     try:
-        from starter.demo import main
+        module = import_module("starter.demo")
     except ModuleNotFoundError as error:
         if error.name != "starter.demo":
             raise
         raise CommandFailedError("this installation has no demo") from None
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(module.main(context.args))
 
 
 @database.command("migrate")
-def migrate_tables(as_json: AsJson = False) -> None:
+def migrate_tables(*, as_json: AsJson = False) -> None:
     """Create or upgrade the tables. Safe to run twice, and beside another run.
 
     Example: dropwright database migrate
@@ -86,7 +88,7 @@ def migrate_tables(as_json: AsJson = False) -> None:
 
 
 @database.command("status")
-def show_status(as_json: AsJson = False) -> None:
+def show_status(*, as_json: AsJson = False) -> None:
     """Say which migrations the database lacks; exit code 1 where it lacks any.
 
     Example: dropwright database status

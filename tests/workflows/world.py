@@ -207,6 +207,7 @@ async def running_world(
         configured = configuration(supplier_url, shop_url, mailbox.smtp_port(mail_app), **supplier)
         configurations.apply(database, configured, by="test", now=datetime.now(UTC))
         deps = build_dependencies(database, SECRETS.__getitem__)
+        stack.callback(deps.outside.close)
         registry = build_registry(deps, mail_every=timedelta(seconds=1))
         stop = asyncio.Event()
         fleet = asyncio.create_task(Fleet(client, registry, deps.outside).serve(stop))
