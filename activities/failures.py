@@ -49,7 +49,7 @@ class _Translating(ActivityInboundInterceptor):
             raise
         except AdapterError as error:
             raise unanswered(error, activity.info().attempt) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             raise _unforeseen(error) from None
 
 

@@ -19,12 +19,12 @@ class StrictContract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_duration(value: object) -> object:
-    """Read ``"24h"``, ``"90s"``, ``"1d 6h"`` as a length of time; anything else goes on to pydantic's own reading."""
+    """Read ``"24h"``, ``"90s"``, ``"1d 6h"``, ``"1 h 30 min"`` as a length of time; anything else goes on to pydantic's own reading."""
     if not isinstance(value, str):
         return value
     parts = _DURATION.findall(value)

@@ -3,8 +3,9 @@
 Commands carry reason codes and references only. A note or a new address is stored first; the command names the row.
 """
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -51,7 +52,7 @@ class Command(StrictContract):
     supplier_number: Reference | None = None
     tracking_number: Reference | None = None
     carrier: Reference | None = None
-    extend_by: Duration | None = None
+    extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = None
 
     @model_validator(mode="after")
     def _carries_what_it_needs(self) -> Self:

@@ -175,11 +175,11 @@ def mint(tx: Transaction, minting: Minting, plan: RoutingPlan, *, now: datetime)
 
 def _attempts_so_far(tx: Transaction, order_id: int) -> dict[str, int]:
     counted = (
-        select(purchase_orders.c.supplier, func.max(purchase_orders.c.attempt))
+        select(purchase_orders.c.supplier, func.max(purchase_orders.c.attempt).label("attempts"))
         .where(purchase_orders.c.order_id == order_id)
         .group_by(purchase_orders.c.supplier)
     )
-    return {supplier: attempt for supplier, attempt in tx.execute(counted)}
+    return {row.supplier: row.attempts for row in tx.execute(counted)}
 
 
 def _minted(minting: Minting, position: int, supplier: str, attempt: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 ERROR_BACKOFF_START = timedelta(seconds=10)
 ERROR_BACKOFF_CEILING = timedelta(minutes=15)
+MOST_FURTHER_CHECKS = 50
 
 
 def instants(confirmed_at: datetime, plan: Sequence[timedelta]) -> list[datetime]:
@@ -47,8 +48,9 @@ def wait_after_error(
 def extended_plan(plan: Sequence[timedelta], spent: timedelta, extend_by: timedelta) -> tuple[timedelta, ...]:
     """Plan further checks from ``spent`` after the confirmation on: on the plan's last interval, for ``extend_by``.
 
-    The first interval reaches from the confirmation to the first further check, so that instants stay absolute.
+    The first interval reaches from the confirmation to the first further check, so that instants stay absolute. The
+    checks reach to the end of ``extend_by``; where that would take more than 50 of them they lie further apart.
     """
-    step = min(plan[-1], extend_by)
-    count = max(1, min(int(extend_by / step), 50))
+    step = max(min(plan[-1], extend_by), extend_by / MOST_FURTHER_CHECKS)
+    count = min(-(-extend_by // step), MOST_FURTHER_CHECKS)
     return (spent + step, *([step] * (count - 1)))

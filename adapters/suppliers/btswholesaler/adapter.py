@@ -31,6 +31,7 @@ from models.suppliers import (
 )
 
 MAX_EAN = 40  # characters: as models.suppliers.Ean
+OPTIONS = frozenset({"payment_method", "telephone"})  # telephone: the shop's own, where a customer left none
 STOCK_BATCH = 100  # EANs in one getProductStock call
 CAPABILITIES = Capabilities(
     live_rates=True,
@@ -78,7 +79,7 @@ class Btswholesaler:
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         """Order once, on a fresh connection; see the port for what each failure means."""
-        form = requests.order_form(order, self._payment_method)
+        form = requests.order_form(order, self._payment_method, self._settings.options.get("telephone", ""))
         response = self._api.instruct(
             "setCreateOrder", "POST", "setCreateOrder", timeout=self._settings.submit_timeout, data=form
         )
@@ -182,7 +183,7 @@ class Btswholesaler:
 
 def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str], sink: CallSink) -> Btswholesaler:
     """Build the port from configuration. Raises ValueError for an option there is not."""
-    unknown = set(settings.options) - {"payment_method"}
+    unknown = set(settings.options) - OPTIONS
     if unknown:
         raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(unknown))}")
     payment_method = _payment_method(supplier_id, settings.options.get("payment_method", PaymentMethod.WALLET))

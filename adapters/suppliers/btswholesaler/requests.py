@@ -40,8 +40,11 @@ def shipping_parameters(destination: Destination, lines: Sequence[SupplierLine])
     ]
 
 
-def order_form(order: SupplierOrder, payment_method: PaymentMethod) -> dict[str, str]:
-    """Fill in the order form (setCreateOrder). The address is the customer's; a test order is never charged."""
+def order_form(order: SupplierOrder, payment_method: PaymentMethod, telephone: str = "") -> dict[str, str]:
+    """Fill in the order form (setCreateOrder). The address is the customer's; a test order is never charged.
+
+    The vendor wants a telephone number: ``telephone``, the merchant's own, stands in where the customer left none.
+    """
     address = order.address
     form = {
         "payment_method": PaymentMethod.BANK_TRANSFER if order.test else payment_method,
@@ -52,7 +55,7 @@ def order_form(order: SupplierOrder, payment_method: PaymentMethod) -> dict[str,
         "postal_code": address.postal_code,
         "city": address.city,
         "country_code": address.country_code,
-        "telephone": address.phone,
+        "telephone": address.phone or telephone,
         "dropshipping": "1",
     }
     return form | _state_code(address)
