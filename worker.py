@@ -29,6 +29,7 @@ WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkf
 DRAIN = timedelta(seconds=20)
 RECONCILE_EVERY = 10.0  # seconds
 STOREFRONT_SLOTS = 50
+CACHED_WORKFLOWS = 1000
 
 # Loaded once per process instead of once per run, and never policed: so only what holds no clock and no chance of its
 # own. `workflows` stays out: its files and their decisions are what the sandbox is there to police.
@@ -60,6 +61,7 @@ def build_worker(
     *,
     workflows: Sequence[type] = (),
     slots: int,
+    cached_workflows: int = CACHED_WORKFLOWS,
 ) -> Worker:
     """Build the worker of one task queue, as production, tests and benchmarks run it."""
     autoscaling = PollerBehaviorAutoscaling(minimum=1, initial=2, maximum=20)
@@ -74,6 +76,7 @@ def build_worker(
         # A malformed start input fails its workflow instead of being retried for ever. Nothing else does.
         workflow_failure_exception_types=[ValidationError],
         max_concurrent_activities=slots,
+        max_cached_workflows=cached_workflows,
         workflow_task_poller_behavior=autoscaling,
         activity_task_poller_behavior=autoscaling,
         graceful_shutdown_timeout=DRAIN,
@@ -88,6 +91,7 @@ class Fleet:
     registry: Registry
     outside: Outside
     order_slots: int = 64  # activities on our own database at once
+    cached_workflows: int = CACHED_WORKFLOWS  # kept in memory between their tasks; the others are replayed
     _running: dict[str, "_Served"] = field(default_factory=dict)
 
     def wanted(self) -> dict[str, int]:
@@ -125,7 +129,13 @@ class Fleet:
         threads = ThreadPoolExecutor(slots, thread_name_prefix=queue)
         workflows = WORKFLOWS if queue == ORDERS_QUEUE else []
         worker = build_worker(
-            self.client, queue, self._activities_of(queue), threads, workflows=workflows, slots=slots
+            self.client,
+            queue,
+            self._activities_of(queue),
+            threads,
+            workflows=workflows,
+            slots=slots,
+            cached_workflows=self.cached_workflows,
         )
         self._running[queue] = _Served(slots, threads, worker, asyncio.create_task(worker.run()))
         log.info("serving", queue=queue, slots=slots)

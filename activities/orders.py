@@ -36,8 +36,10 @@ LOOK_AGAIN = timedelta(seconds=30)  # for the outcome of a purchase order that a
 class OrderActivities:
     """Plan outside, write inside: suppliers are asked before the transaction, never within it."""
 
-    def __init__(self, deps: Dependencies) -> None:
+    def __init__(self, deps: Dependencies, *, look_again: timedelta = LOOK_AGAIN) -> None:
+        """``look_again`` is how often an adopted purchase order is looked at."""
         self._deps = deps
+        self._look_again = look_again
 
     # Planning.
 
@@ -206,7 +208,7 @@ class OrderActivities:
         with self._deps.database.begin() as tx:
             row = purchase_orders.outcome(tx, request.purchase_order_id)
         if row.ended_at is None:
-            raise wait("the purchase order is still being followed by its own workflow", LOOK_AGAIN)
+            raise wait("the purchase order is still being followed by its own workflow", self._look_again)
         ending = OrderState(row.order_state)
         return PurchaseOrderOutcome(
             purchase_order_id=request.purchase_order_id,

@@ -13,7 +13,7 @@ from activities.delivery import OrderDelivery
 from activities.intake import Intake
 from activities.journal import CallJournal
 from activities.mail import MailActivities
-from activities.orders import OrderActivities
+from activities.orders import LOOK_AGAIN, OrderActivities
 from activities.outside import Outside
 from activities.purchase_orders import PurchaseOrderActivities
 from activities.storefronts import StorefrontActivities
@@ -58,9 +58,10 @@ class Registry:
     mail: Sequence[Callable[..., Any]]
 
 
-def build_registry(deps: Dependencies, *, mail_every: timedelta) -> Registry:
+def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: timedelta = LOOK_AGAIN) -> Registry:
     """Build every activity object once and sort its activities by queue."""
-    orders, purchase_orders, people = OrderActivities(deps), PurchaseOrderActivities(deps), TaskActivities(deps)
+    orders = OrderActivities(deps, look_again=look_again)
+    purchase_orders, people = PurchaseOrderActivities(deps), TaskActivities(deps)
     submission, suppliers, storefronts = (
         SubmissionActivities(deps),
         SupplierActivities(deps),

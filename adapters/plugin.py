@@ -32,13 +32,14 @@ class PluginError(RuntimeError):
 def load_plugins(group: str) -> dict[str, Plugin]:
     """Load every plugin of ``dropwright.{group}``. Raises PluginError for the first that can't be used."""
     plugins: dict[str, Plugin] = {}
+    origins: dict[str, str] = {}
     for entry in sorted(entry_points(group=f"dropwright.{group}"), key=lambda found: found.name):
         plugin = _load(entry, group)
         if plugin.id in plugins:
-            raise PluginError(
-                f"two plugins call themselves {group}/{plugin.id}; one is from {_origin(entry)}: uninstall one"
-            )
+            both = f"{origins[plugin.id]} and {_origin(entry)}"
+            raise PluginError(f"two plugins call themselves {group}/{plugin.id}, from {both}: uninstall one")
         plugins[plugin.id] = plugin
+        origins[plugin.id] = _origin(entry)
     return plugins
 
 

@@ -24,13 +24,16 @@ _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400
 
 
 def parse_duration(value: object) -> object:
-    """Read ``"24h"``, ``"90s"``, ``"1d 6h"``, ``"1 h 30 min"`` as a length of time; anything else goes on to pydantic's own reading."""
+    """Read ``"24h"``, ``"90s"``, ``"1d 6h"``, ``"1 h 30 min"`` as a length of time; anything else is pydantic's to read."""
     if not isinstance(value, str):
         return value
     parts = _DURATION.findall(value)
     if not parts or _DURATION.sub("", value).strip():
         return value
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        raise ValueError("this is longer than any length of time") from None
 
 
 def format_duration(value: timedelta) -> str:

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from models.base import Actor, Contract, Duration, Identifier, Reference, StrictContract
 
+MOST_EXTENSION = timedelta(days=366)
+
 
 class CommandName(StrEnum):
     """The words people steer orders with, each with one meaning everywhere."""
@@ -52,7 +54,7 @@ class Command(StrictContract):
     supplier_number: Reference | None = None
     tracking_number: Reference | None = None
     carrier: Reference | None = None
-    extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    extend_by: Annotated[Duration, Field(gt=timedelta(0), le=MOST_EXTENSION)] | None = None
 
     @model_validator(mode="after")
     def _carries_what_it_needs(self) -> Self:

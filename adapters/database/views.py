@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
-from adapters.database import following, timeline
+from adapters.database import timeline
 from adapters.database.engine import Transaction
 from models.identifiers import order_workflow_id
 from models.money import Money
@@ -37,6 +37,7 @@ from models.tables import (
     parcels,
     purchase_order_lines,
     purchase_orders,
+    tracking_checks,
 )
 from models.tables import tasks as task_rows
 from models.tables import timeline as timeline_rows
@@ -252,6 +253,7 @@ def _purchase_orders(tx: Transaction, order_ids: Sequence[int]) -> dict[int, lis
     lines = _of_purchase_orders(tx, purchase_order_lines, ids, purchase_order_lines.c.line_id)
     paid = _of_purchase_orders(tx, costs, ids, costs.c.kind)
     sent = _of_purchase_orders(tx, parcels, ids, parcels.c.id)
+    looked = _of_purchase_orders(tx, tracking_checks, ids, tracking_checks.c.asked_at)
     records: dict[int, list[PurchaseOrderRecord]] = defaultdict(list)
     for row in found:
         record = PurchaseOrderRecord(
@@ -266,7 +268,7 @@ def _purchase_orders(tx: Transaction, order_ids: Sequence[int]) -> dict[int, lis
             ),
             costs={cost["kind"]: Money(amount=cost["amount"], currency=cost["currency"]) for cost in paid[row.id]},
             parcels=tuple(_without_ids(sent[row.id])),
-            checks=tuple(_without_ids(following.checks(tx, row.id))) if row.confirmed_at else (),
+            checks=tuple(_without_ids(looked[row.id])),
         )
         records[row.order_id].append(record)
     return records

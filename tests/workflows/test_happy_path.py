@@ -1,42 +1,86 @@
-import asyncio
+from decimal import Decimal
 
 import pytest
 
 from models.statuses import OrderState
+from sandbox.catalogue import plain_eans
 from tests.workflows.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+MOST_EVENTS = 75
+
 
 async def test_a_paid_order_is_ordered_once_shipped_and_told(world: World) -> None:
-    world.supplier("script", script={"steps": [{"after": 1.0, "status": "Shipped", "tracking": ["GLS-1"]}]})
-    request = world.sell()
+    article = plain_eans()[0]
+    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-1"]}]})
+    request = world.sell((article, 2))
     handle = await world.start(request)
-    try:
-        outcome = await asyncio.wait_for(handle.result(), 20)
-    except TimeoutError:
-        desc = await handle.describe()
-        for p in desc.raw_description.pending_activities:
-            print(p.activity_type.name, p.attempt, p.last_failure.message[:300])
-        print(desc.raw_description.pending_workflow_task)
-        async for e in handle.fetch_history_events(): print(e.event_id, e.event_type, str(e.workflow_task_failed_event_attributes.failure)[:1500] if e.HasField('workflow_task_failed_event_attributes') else '')
-        for r in world.rows('select system, operation, url, status, error, reply from calls'): print(r)
-        for r in world.rows('select event, detail from timeline'): print(r)
-        async for w in world.client.list_workflows("WorkflowId STARTS_WITH 'purchase'"):
-            print(w.id)
-            h=world.client.get_workflow_handle(w.id)
-            desc = await h.describe()
-            for p in desc.raw_description.pending_activities:
-                print(p.activity_type.name, p.attempt, p.last_failure.message[:300])
-            async for e in h.fetch_history_events(): print(e.event_id, e.event_type, str(e.workflow_task_failed_event_attributes.failure)[:1500] if e.HasField('workflow_task_failed_event_attributes') else '')
-        raise
+    outcome = await handle.result()
+
     assert outcome.ending is OrderState.SHIPPED
-    supplier_orders = world.supplier_orders()
-    assert len(supplier_orders) == 1
-    n=0
-    async for e in handle.fetch_history_events(): n+=1
-    async for w in world.client.list_workflows("WorkflowId STARTS_WITH 'purchase'"):
-        async for e in world.client.get_workflow_handle(w.id).fetch_history_events(): n+=1
-    print("EVENTS", n)
-    for r in world.rows('select event, detail from timeline order by id'): print(r)
-    for r in world.rows('select state, subject from mails'): print(r)
+    [supplier_order] = world.supplier_orders()
+    [row] = world.rows("SELECT * FROM purchase_orders WHERE order_id = :id", id=request.order_id)
+    assert supplier_order["order_number"] == row["supplier_number"]
+    shop_order = world.shop_order(request.storefront_order_id)
+    assert shop_order["metafields"] == {
+        "btswholesaler.shipping_cost_id": row["quote_id"],
+        "btswholesaler.order_number": row["supplier_number"],
+    }
+    [fulfilment] = shop_order["fulfillments"]
+    assert fulfilment["tracking_numbers"] == ["GLS-1"]
+    assert fulfilment["notify_customer"] == [False]
+    assert sum(fulfilment["lines"].values()) == 2
+    [mail] = world.rows("SELECT * FROM mails WHERE order_id = :id", id=request.order_id)
+    assert (mail["kind"], mail["audience"]) == ("shipped", "customer")
+
+
+async def test_it_costs_no_more_events_than_the_budget_allows(world: World) -> None:
+    article = plain_eans()[1]
+    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-2"]}]})
+    request = world.sell((article, 1))
+    handle = await world.start(request)
+    await handle.result()
+
+    assert await world.events_of(request) <= MOST_EVENTS
+
+
+async def test_costs_are_kept_by_kind_and_apart_from_prices(world: World) -> None:
+    article = plain_eans()[2]
+    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-3"]}]})
+    request = world.sell((article, 3))
+    await (await world.start(request)).result()
+
+    costs = world.rows(
+        "SELECT kind, amount, currency FROM costs JOIN purchase_orders p ON p.id = purchase_order_id "
+        "WHERE p.order_id = :id ORDER BY kind",
+        id=request.order_id,
+    )
+    assert [(cost["kind"], cost["currency"]) for cost in costs] == [("goods", "EUR"), ("shipping", "EUR")]
+    assert costs[0]["amount"] == 3 * Decimal("14.50")
+
+
+async def test_every_call_is_kept_with_its_order_and_without_credentials(world: World) -> None:
+    article = plain_eans()[3]
+    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-4"]}]})
+    request = world.sell((article, 1))
+    await (await world.start(request)).result()
+
+    calls = world.rows("SELECT * FROM calls WHERE order_id = :id ORDER BY id", id=request.order_id)
+    assert [call["operation"] for call in calls] == [
+        "OrderFacts",
+        "getProductStock",
+        "getShippingPrices",
+        "getProductStock",  # above a threshold shipping is free: what do these lines cost?
+        "SetMetafield",
+        "getProductStock",
+        "setCreateOrder",
+        "SetMetafield",
+        "getOrder",
+        "getTrackings",
+        "OrderFulfillments",
+        "CreateFulfillment",
+    ]
+    kept = " ".join(f"{call['url']} {call['request']} {call['reply']}" for call in calls)
+    assert "bts-token" not in kept
+    assert "shop-token" not in kept

@@ -15,7 +15,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.common import Dependencies
 from activities.intake import Intake
-from activities.registry import build_dependencies, build_registry
+from activities.orders import LOOK_AGAIN
+from activities.registry import build_dependencies, build_registry, with_sweeps
 from adapters.database import configurations
 from adapters.database.engine import Database
 from models.configuration import Configuration
@@ -24,7 +25,7 @@ from models.identifiers import ORDERS_QUEUE, order_workflow_id
 from sandbox import btswholesaler, mailbox, shopify
 from sandbox.catalogue import plain_eans
 from sandbox.serving import serving
-from worker import Fleet
+from worker import CACHED_WORKFLOWS, Fleet
 from workflows.order import OrderWorkflow
 from workflows.search_attributes import order_attributes, order_summary
 
@@ -79,6 +80,11 @@ class World:
         answer: dict[str, Any] = reply.json()
         return answer
 
+    def faults(self, who: str, rules: list[dict[str, Any]]) -> None:
+        """Let the simulated ``supplier`` or ``shop`` misbehave by these rules, and by no others."""
+        url = {"supplier": self.supplier_url, "shop": self.shop_url}[who]
+        httpx.post(f"{url}/_sandbox/faults", json={"rules": rules}).raise_for_status()
+
     def supplier_orders(self) -> list[dict[str, Any]]:
         """List what the supplier really has."""
         orders: list[dict[str, Any]] = httpx.get(f"{self.supplier_url}/_sandbox/ledger").json()["orders"]
@@ -132,6 +138,14 @@ class World:
         )
         self.handles.append(handle)
         return handle
+
+    async def events_of(self, request: OrderRequest) -> int:
+        """Count the events of an order's histories: its own and its purchase orders'."""
+        ids = [order_workflow_id(request.channel, request.storefront_order_id)]
+        query = "SELECT workflow_id FROM purchase_orders WHERE order_id = :id"
+        ids += [row["workflow_id"] for row in self.rows(query, id=request.order_id)]
+        histories = [self.client.get_workflow_handle(workflow_id).fetch_history_events() for workflow_id in ids]
+        return sum([1 for events in histories async for _ in events])
 
     async def until(self, what: Callable[[], Any], *, seconds: float = 30) -> Any:
         """Wait in real time until something is true, and return it."""
@@ -191,9 +205,15 @@ def configuration(supplier_url: str, shop_url: str, mail_port: int, **supplier: 
 
 @asynccontextmanager
 async def running_world(
-    client: Client, database_url: str, *, clock: Callable[[], float] | None = None, **supplier: Any
+    client: Client,
+    database_url: str,
+    *,
+    clock: Callable[[], float] | None = None,
+    look_again: timedelta = LOOK_AGAIN,
+    cached_workflows: int = CACHED_WORKFLOWS,
+    **supplier: Any,
 ) -> AsyncIterator[World]:
-    """Start everything, and stop it again. ``clock`` is the simulated supplier's."""
+    """Start everything, and stop it again. ``clock`` is the simulated supplier's, ``supplier`` its settings."""
     database = Database(database_url)
     with ExitStack() as stack:
         extra = {"clock": clock} if clock else {}
@@ -208,9 +228,11 @@ async def running_world(
         configurations.apply(database, configured, by="test", now=datetime.now(UTC))
         deps = build_dependencies(database, SECRETS.__getitem__)
         stack.callback(deps.outside.close)
-        registry = build_registry(deps, mail_every=timedelta(seconds=1))
+        registry = build_registry(deps, mail_every=timedelta(seconds=1), look_again=look_again)
+        registry = with_sweeps(registry, deps, client)
         stop = asyncio.Event()
-        fleet = asyncio.create_task(Fleet(client, registry, deps.outside).serve(stop))
+        workers = Fleet(client, registry, deps.outside, cached_workflows=cached_workflows)
+        fleet = asyncio.create_task(workers.serve(stop))
         try:
             yield World(client, database, deps, configured, supplier_url, shop_url, mail_url)
         finally:
