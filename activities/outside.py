@@ -1,5 +1,6 @@
 """The outside world as it is configured now: suppliers, storefronts and the mail server, each built once per change."""
 
+import time
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from models.configuration import Channel, Configuration, People, Supplier
 from models.statuses import Mode, strictest
 from models.suppliers import SupplierProfile
 
+LONGEST_CALL = 600.0  # seconds
 Named = TypeVar("Named")
 
 
@@ -33,6 +35,7 @@ class Outside:
         self._secrets = secrets
         self._sink = sink
         self._built: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._retired: list[tuple[float, Any]] = []
         self._lock = Lock()
 
     def version(self) -> Version:
@@ -91,9 +94,10 @@ class Outside:
     def close(self) -> None:
         """Give every port's connections back."""
         with self._lock:
-            for _, port in self._built.values():
-                getattr(port, "close", lambda: None)()
+            for port in [*(port for _, port in self._built.values()), *(port for _, port in self._retired)]:
+                _close(port)
             self._built.clear()
+            self._retired.clear()
 
     def mode(self, channel_id: str, *supplier_ids: str) -> Mode:
         """Say how far this order may run by itself now: the strictest of its channel's and its suppliers' modes."""
@@ -120,9 +124,25 @@ class Outside:
         with self._lock:
             built = self._built.get(key)
             if built is None or built[0] != settings:
+                if built is not None:
+                    self._retire(built[1])
                 built = (settings, build())
                 self._built[key] = built
             return built[1]
+
+    def _retire(self, port: Any) -> None:
+        """A replaced port may still be in a call: it is closed once no call of it can be under way."""
+        now = time.monotonic()
+        for since, old in list(self._retired):
+            if now - since > LONGEST_CALL:
+                _close(old)
+                self._retired.remove((since, old))
+        self._retired.append((now, port))
+
+
+def _close(port: Any) -> None:
+    if hasattr(port, "close"):
+        port.close()
 
 
 def _named(known: Mapping[str, Named], name: str, kind: str) -> Named:

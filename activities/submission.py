@@ -24,7 +24,7 @@ from models.base import format_duration
 from models.contracts import ConfirmRequest, PurchaseOrderRef, StepVerdict, Submission, SubmitRequest
 from models.money import Money
 from models.statuses import Mode, SubmissionState
-from models.suppliers import PlacedOrder, StockAnswer, SupplierOrder, SupplierState
+from models.suppliers import ACKNOWLEDGING, PlacedOrder, StockAnswer, SupplierOrder
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import articles, destinations
 
@@ -163,7 +163,7 @@ class SubmissionActivities:
         return Submission(
             verdict=StepVerdict.DONE,
             supplier_number=placed.supplier_number,
-            acknowledged=placed.state is SupplierState.ACKNOWLEDGED,
+            acknowledged=placed.state in ACKNOWLEDGING,
             confirmed_at=now(),
         )
 

@@ -22,7 +22,7 @@ from models.commands import CommandName
 from models.configuration import Supplier
 from models.contracts import PollRequest, PurchaseOrderRef, StepResult, StepVerdict
 from models.statuses import Mode
-from models.suppliers import ShippingQuote, SupplierOrderStatus, SupplierState
+from models.suppliers import ACKNOWLEDGING, ShippingQuote, SupplierOrderStatus, SupplierState
 from models.tasks import TaskCategory
 from workflows.decisions import destinations, shipping_choice, tracking_plan
 
@@ -140,7 +140,7 @@ class SupplierActivities:
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
     ) -> Answer:
         new = following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
-        if status.state in (SupplierState.ACKNOWLEDGED, SupplierState.SHIPPED):
+        if status.state in ACKNOWLEDGING:
             purchase_orders.acknowledge(tx, order.id, now=now())
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)

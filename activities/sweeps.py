@@ -79,7 +79,7 @@ class SweepActivities:
         )
         return sum(await _each(waiting, self._delivery.deliver_event))
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     def fetch_missing_orders(self) -> int:
         """Ask every storefront for paid orders that never arrived, and take them in. Returns how many were missing."""
         now = activity.info().started_time

@@ -6,7 +6,8 @@ import traceback
 
 import typer
 
-from starter.commands import configuration, run
+from models.commands import CommandName
+from starter.commands import configuration, doctor, orders, records, run, steering, tasks
 from starter.console import Reporting
 from starter.logs import configure_logs
 
@@ -28,6 +29,38 @@ def prepare() -> None:
     configure_logs("console", "warning")
 
 
+order = typer.Typer(no_args_is_help=True, help="Look at one order, bring orders in, steer them.")
+task = typer.Typer(no_args_is_help=True, help="Look at a question, answer it.")
+
+STEERING = {
+    CommandName.HOLD: "Stop an order before the next step that leaves the house.",
+    CommandName.RELEASE: "Go on: end a hold, or try the step again that a person was asked about.",
+    CommandName.CANCEL: "End an order. What a supplier has already is asked about, and followed to its end.",
+    CommandName.APPROVE: "Order as planned, or go on without the step that was refused.",
+    CommandName.REJECT: "Do not order what waits for approval: the order ends as cancelled.",
+    CommandName.REROUTE: "Leave the supplier out that is asked about, and plan the open quantity again.",
+    CommandName.RESUBMIT: "Answer a submission in doubt: the supplier does not have it, send it once more.",
+}
+
+app.command("orders", rich_help_panel="Orders")(orders.list_orders)
+app.add_typer(order, name="order", rich_help_panel="Orders")
+order.command("show")(orders.show_order)
+order.command("import")(orders.import_orders)
+for _name, _explanation in STEERING.items():
+    order.command(_name.replace("_", "-"))(steering.simple(_name, _explanation))
+order.command("confirm-submission")(steering.confirm_submission)
+order.command("mark-shipped")(steering.mark_shipped)
+order.command("extend-tracking")(steering.extend_tracking)
+order.command("change-address")(steering.change_address)
+app.command("calls", rich_help_panel="Orders")(orders.show_calls)
+app.command("tasks", rich_help_panel="Orders")(tasks.list_tasks)
+app.add_typer(task, name="task", rich_help_panel="Orders")
+task.command("show")(tasks.show_task)
+task.command("answer")(tasks.answer_task)
+app.add_typer(records.article, name="article", rich_help_panel="Orders")
+app.command("incidents", rich_help_panel="Orders")(records.list_incidents)
+app.add_typer(records.incident, name="incident", rich_help_panel="Orders")
+app.command("mails", rich_help_panel="Orders")(records.list_mails)
 app.command("worker", rich_help_panel="Processes")(run.worker)
 app.command("api", rich_help_panel="Processes")(run.api)
 app.command(
@@ -38,6 +71,7 @@ app.command(
 )(run.demo)
 app.add_typer(run.database, name="database", rich_help_panel="Setting up")
 app.add_typer(configuration.commands, name="config", rich_help_panel="Setting up")
+app.command("doctor", rich_help_panel="Setting up")(doctor.doctor)
 app.command("channels", rich_help_panel="Setting up")(configuration.channels)
 app.command("suppliers", rich_help_panel="Setting up")(configuration.suppliers)
 

@@ -137,8 +137,10 @@ def _keep(database: Database, target: Target, command: Command) -> SentCommand:
 
 
 def _answered_before(kept: SentCommand, target: Target, command: Command) -> Outcome | None:
-    same = kept.workflow_id == target.workflow_id and kept.command == command.model_dump(mode="json", exclude_none=True)
-    if not same:
+    # A repeated command may come with a note of its own: that is the only thing that may differ.
+    document = command.model_dump(mode="json", exclude_none=True)
+    same = {**kept.command, "note_id": 0} == {**document, "note_id": 0}
+    if not same or kept.workflow_id != target.workflow_id:
         return _outcome(target, command, CommandOutcome.REFUSED, "this id was used for another command")
     if kept.outcome is None or kept.outcome is CommandOutcome.PENDING:
         return None

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from adapters.database.views import IncidentRecord, OrderLineRecord, OrderPage, OrderRecord, PurchaseOrderRecord
+from adapters.database.registers import IncidentRecord
+from adapters.database.views import OrderLineRecord, OrderPage, OrderRecord, PurchaseOrderRecord
 from models.configuration import Configuration
 from models.tasks import TaskCategory
 from starter.following import stage_of, waits_of

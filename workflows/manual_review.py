@@ -5,6 +5,7 @@ is answered: by the ``command`` Update, by its tolerant twin, the ``override`` s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -12,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.exceptions import CancelledError as TemporalCancelledError
 
 from activities.tasks import TaskActivities
 from models.commands import Command, CommandName, CommandReceipt
@@ -60,6 +60,7 @@ class Steerable:
         self._cancel_wanted = False
         self._question: OpenTask | None = None  # open and unclaimed
         self._answer: Command | None = None  # claimed and recorded
+        self._newest_task_id = 0
         self._reminders: asyncio.Task[None] | None = None
         self._news = 0  # facts that arrived from outside; a wait ends when it rises
         self._receipts: dict[str, CommandReceipt] = {}
@@ -92,13 +93,17 @@ class Steerable:
     async def command(self, command: Command) -> CommandReceipt:
         """Steer this lifecycle or answer its open question; refused with the reason where it does not fit."""
         command_id = self._command_id(command)
+        await self._question_arrives(command)
         if command_id in self._receipts:
             return self._receipts[command_id]
+        self._check_command(command)
         return await self._take(command, command_id)
 
     @command.validator
     def _check_command(self, command: Command) -> None:
-        if self._command_id(command) not in self._receipts and (reason := self._refusal(command)):
+        if self._command_id(command) in self._receipts or self._is_early(command):
+            return
+        if reason := self._refusal(command):
             raise ApplicationError(reason, type="CommandRefused", non_retryable=True)
 
     @workflow.signal(name="override", description=COMMAND_HELP)
@@ -110,6 +115,7 @@ class Steerable:
             await self._record_malformed("override", describe_malformed(error))
             return
         command_id = command.command_id or workflow.uuid4().hex
+        await self._question_arrives(command)
         if command_id in self._receipts:
             return
         if reason := self._refusal(command):
@@ -129,6 +135,20 @@ class Steerable:
             "task_id": question.task_id if question else None,
             "answers": [str(answer) for answer in question.answers] if question else [],
         }
+
+    def _is_early(self, command: Command) -> bool:
+        """Say whether this answers a question that was opened but has not reached this lifecycle yet."""
+        return not self._finished and command.task_id is not None and command.task_id > self._newest_task_id
+
+    async def _question_arrives(self, command: Command) -> None:
+        """An answer can overtake its question by a moment: the task is committed before this lifecycle hears of it."""
+        if self._is_early(command):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(
+                    lambda: not self._is_early(command),
+                    timeout=options.EARLY_ANSWER,
+                    timeout_summary="An answer came before its question",
+                )
 
     def _refusal(self, command: Command) -> str | None:
         """Say why a command can't be taken now; None where it can."""
@@ -197,14 +217,16 @@ class Steerable:
         return task.result()
 
     async def _cancelled_from_outside(self) -> None:
-        command = Command(command=CommandName.CANCEL)
-        if self._refusal(command) is None:
-            await self._take(command, f"cancel-{workflow.info().run_id}")
+        """Take it as a wish: a click says nothing of what is true at a supplier, so it answers no open question."""
+        if not self._finished and not self._cancel_wanted:
+            self._cancel_wanted = True
+            await self._record(Command(command=CommandName.CANCEL), f"cancel-{workflow.info().run_id}")
 
     async def _gate(self) -> None:
         """Stop before a step that leaves the house: while held, a person is asked."""
         while self._held and not self._cancel_wanted:
-            await self._ask(await self._open(TaskCategory.HELD, reason="a person asked to hold it"))
+            answer = await self._ask(await self._open(TaskCategory.HELD, reason="a person asked to hold it"))
+            self._cancel_wanted |= answer is not None and answer.command is CommandName.CANCEL
 
     async def _ask(self, task: OpenTask, *, whatever_happens: bool = False) -> Command | None:
         """Wait for the answer to an open task. None where the world answered first: news arrived, or a cancel is wanted.
@@ -225,6 +247,7 @@ class Steerable:
     def _pose(self, task: OpenTask) -> None:
         """Put a question to people, without waiting for the answer."""
         self._question, self._answer = task, None
+        self._newest_task_id = max(self._newest_task_id, task.task_id)
         self._start_reminders(task)
         self._show(*search_attributes.attention(task))
 
@@ -244,16 +267,16 @@ class Steerable:
         await workflow.wait_condition(
             lambda: activity.done() or self._cancel_wanted != wanted or (news and self._news > heard)
         )
-        if not activity.done():
+        interrupted = not activity.done()
+        if interrupted:
             activity.cancel()
         try:
             value: Result = await activity
-        except ActivityError as error:
-            if isinstance(error.cause, TemporalCancelledError):
+        except (ActivityError, asyncio.CancelledError):
+            # Cancelled in between, or an attempt that said "not yet" after the cancel and so was its last.
+            if interrupted:
                 return None
             raise
-        except asyncio.CancelledError:
-            return None
         return value
 
     async def _open(self, category: TaskCategory, **facts: str) -> OpenTask:

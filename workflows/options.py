@@ -34,6 +34,8 @@ _POLLING = RetryPolicy(
     initial_interval=timedelta(seconds=10), backoff_coefficient=1, maximum_interval=timedelta(seconds=10)
 )
 
+EARLY_ANSWER = timedelta(seconds=10)  # how long an answer waits for the question it answers
+
 _MARGIN = timedelta(seconds=12)
 _BACKSTOP = timedelta(days=1)
 

@@ -157,6 +157,8 @@ class OrderWorkflow(Steerable):
             answer = await self._ask_about(plan.task)
             if answer is CommandName.RELEASE:
                 self._excluded.clear()
+                if plan.task is not None and plan.task.category is TaskCategory.ARTICLE_UNKNOWN:
+                    await self._screen()  # it reads the article that a person has named meanwhile
 
     async def _await_release(self, plan: PlanResult) -> None:
         """In approve mode a person releases the plan, once."""

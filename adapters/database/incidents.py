@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from adapters.database import tasks
 from adapters.database.engine import Transaction
 from models.tables import incident_orders, incidents
 
@@ -61,7 +62,10 @@ def close(tx: Transaction, supplier: str, *, now: datetime, kind: str | None = N
     closing = update(incidents).where(incidents.c.supplier == supplier, incidents.c.closed_at.is_(None))
     if kind is not None:
         closing = closing.where(incidents.c.kind == kind)
-    return list(tx.execute(closing.values(closed_at=now).returning(incidents.c.kind)).scalars())
+    closed = tx.execute(closing.values(closed_at=now).returning(incidents.c.id, incidents.c.kind)).all()
+    for incident in closed:
+        tasks.close_for(tx, f"incident:{incident.id}", answer="the supplier serves us again", now=now)
+    return [incident.kind for incident in closed]
 
 
 def list_open(tx: Transaction) -> list[dict[str, Any]]:

@@ -106,9 +106,15 @@ def map_article(tx: Transaction, channel: str, variant_id: str, ean: str, *, by:
 
 
 def open_lines(tx: Transaction, order_id: int) -> list[WantedLine]:
-    """List what is still open: ordered less shipped, cancelled and refunded."""
+    """List what is still open: ordered less shipped, cancelled and refunded. A person's mapping counts at once."""
+    mapped = and_(
+        article_mappings.c.channel == orders.c.channel, article_mappings.c.variant_id == order_lines.c.variant_id
+    )
+    ean = func.coalesce(article_mappings.c.ean, order_lines.c.ean).label("ean")
     query = (
-        select(order_lines.c.line_id, order_lines.c.ean, _OPEN.label("open"))
+        select(order_lines.c.line_id, ean, _OPEN.label("open"))
+        .join(orders, orders.c.id == order_lines.c.order_id)
+        .join(article_mappings, mapped, isouter=True)
         .where(order_lines.c.order_id == order_id, order_lines.c.requires_shipping, _OPEN > 0)
         .order_by(order_lines.c.position)
     )

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from adapters.database import purchase_orders as records
 from adapters.database.engine import Transaction
 from models.statuses import PurchaseOrderState, SubmissionState
-from models.suppliers import PlacedOrder, SupplierState
+from models.suppliers import ACKNOWLEDGING, PlacedOrder, SupplierState
 from models.tables import orders, purchase_orders, submission_attempts
 
 
@@ -77,12 +77,12 @@ def place(tx: Transaction, claim: Claim, placed: PlacedOrder, *, now: datetime) 
         state=_state_after(placed.state),
         supplier_number=placed.supplier_number,
         confirmed_at=now,
-        acknowledged_at=now if placed.state is SupplierState.ACKNOWLEDGED else None,
+        acknowledged_at=now if placed.state in ACKNOWLEDGING else None,
     )
 
 
 def _state_after(state: SupplierState) -> PurchaseOrderState:
-    acknowledged = state is SupplierState.ACKNOWLEDGED
+    acknowledged = state in ACKNOWLEDGING
     return PurchaseOrderState.ACKNOWLEDGED if acknowledged else PurchaseOrderState.PLACED
 
 

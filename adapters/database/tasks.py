@@ -91,6 +91,13 @@ def close(tx: Transaction, task_id: int, state: TaskState, *, answer: str, by: s
     return tx.execute(closing).rowcount == 1
 
 
+def close_for(tx: Transaction, key: str, *, answer: str, now: datetime) -> None:
+    """Close the task that is open for this reason, if there is one: the world answered first."""
+    task_id = tx.execute(select(tasks.c.id).where(tasks.c.key == key, tasks.c.state == TaskState.OPEN)).scalar()
+    if task_id is not None:
+        close(tx, task_id, TaskState.OBSOLETE, answer=answer, by="dropwright", now=now)
+
+
 def close_open_ones(
     tx: Transaction, *, now: datetime, order_id: int | None = None, purchase_order_id: int | None = None, answer: str
 ) -> None:

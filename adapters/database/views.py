@@ -1,6 +1,6 @@
-"""What people look at: read models of orders, purchase orders, calls, mails and incidents. Nothing here writes.
+"""What people look at: read models of orders and purchase orders. Nothing here writes.
 
-Personal data is read by its own functions only (``personal_details``, ``recorded_calls`` with bodies): what is shown
+Personal data is read by its own function only (``personal_details``): what is shown
 without being asked for has none.
 """
 
@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from adapters.database import timeline
 from adapters.database.engine import Transaction
+from adapters.database.registers import IncidentRecord, open_incidents
 from models.identifiers import order_workflow_id
 from models.money import Money
 from models.statuses import (
     PURCHASE_ORDER_ENDINGS,
-    MailState,
     OrderState,
     PurchaseOrderState,
     SubmissionState,
@@ -26,11 +26,7 @@ from models.statuses import (
 )
 from models.tables import (
     addresses,
-    calls,
     costs,
-    incident_orders,
-    incidents,
-    mails,
     notes,
     order_lines,
     orders,
@@ -145,20 +141,7 @@ class OrderPage:
     order: OrderRecord
     lines: tuple[OrderLineRecord, ...]
     timeline: tuple[dict[str, Any], ...]
-    incidents: tuple["IncidentRecord", ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class IncidentRecord:
-    """A supplier's trouble, while it lasts, and how many purchase orders feel it."""
-
-    id: int
-    supplier: str
-    kind: str
-    opened_at: datetime
-    probed_at: datetime
-    reason: str
-    orders: int
+    incidents: tuple[IncidentRecord, ...]
 
 
 def list_orders(
@@ -371,44 +354,3 @@ def open_in_channel(tx: Transaction, channel: str) -> int:
         orders.c.channel == channel, orders.c.state.in_([OrderState.STARTABLE, OrderState.OPEN])
     )
     return int(tx.execute(query).scalar_one())
-
-
-def open_incidents(tx: Transaction, supplier: str | None = None) -> list[IncidentRecord]:
-    """List open incidents, oldest first."""
-    felt = select(func.count()).where(incident_orders.c.incident_id == incidents.c.id).scalar_subquery()
-    query = select(incidents, felt.label("orders")).where(incidents.c.closed_at.is_(None)).order_by(incidents.c.id)
-    if supplier is not None:
-        query = query.where(incidents.c.supplier == supplier)
-    return [
-        IncidentRecord(
-            id=row.id,
-            supplier=row.supplier,
-            kind=row.kind,
-            opened_at=row.opened_at,
-            probed_at=row.probed_at,
-            reason=row.reason,
-            orders=row.orders,
-        )
-        for row in tx.execute(query)
-    ]
-
-
-def mail_counts(tx: Transaction) -> dict[str, int]:
-    """Count the outbox by state, every state named."""
-    counted = tx.execute(select(mails.c.state, func.count().label("mails")).group_by(mails.c.state))
-    return dict.fromkeys(map(str, MailState), 0) | {row.state: row.mails for row in counted}
-
-
-def list_mails(tx: Transaction, states: Sequence[MailState], limit: int = 50) -> list[dict[str, Any]]:
-    """List mails in these states, the newest first, without recipient, subject and text."""
-    shown = (mails.c.id, mails.c.kind, mails.c.audience, mails.c.order_id, mails.c.state, mails.c.attempts)
-    query = select(*shown, mails.c.created_at, mails.c.sent_at).where(mails.c.state.in_(states))
-    return [dict(row._mapping) for row in tx.execute(query.order_by(mails.c.id.desc()).limit(limit))]
-
-
-def recorded_calls(tx: Transaction, order_id: int, *, bodies: bool = False) -> list[dict[str, Any]]:
-    """List an order's calls to suppliers and storefront, oldest first. With ``bodies`` they hold personal data."""
-    shown = ["started_at", "system", "operation", "status", "error", "duration_ms", "attempt", "purchase_order_id"]
-    shown += ["method", "url", "request", "reply"] if bodies else []
-    query = select(*(calls.c[name] for name in shown)).where(calls.c.order_id == order_id).order_by(calls.c.id)
-    return [dict(row._mapping) for row in tx.execute(query)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from adapters.database import views
+from adapters.database import registers, views
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError, apply
 from adapters.database.engine import Database
 from models.configuration import Configuration
@@ -223,7 +223,7 @@ def _supplier_row(tx: Any, configuration: Configuration, name: str) -> dict[str,
         "priority": priority.index(name) + 1 if name in priority else None,
         "tracking_plan": plan_text(one.tracking_plan),
         "open_purchase_orders": views.open_at_supplier(tx, name),
-        "incidents": [incident.kind for incident in views.open_incidents(tx, name)],
+        "incidents": [incident.kind for incident in registers.open_incidents(tx, name)],
     }
 
 

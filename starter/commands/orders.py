@@ -11,7 +11,7 @@ import typer
 from activities.delivery import OrderDelivery
 from activities.intake import Intake, UnknownChannelError
 from activities.registry import build_dependencies
-from adapters.database import views
+from adapters.database import registers, views
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
 from adapters.database.engine import Database
 from adapters.errors import UnexpectedReply
@@ -115,7 +115,7 @@ def show_calls(
     with opened_database(read_settings()) as database:
         order = the_order(database, reference)
         with database.begin() as tx:
-            rows = views.recorded_calls(tx, order.id, bodies=bodies)
+            rows = registers.recorded_calls(tx, order.id, bodies=bodies)
     if bodies:
         say("personal data follows: names, addresses, telephone numbers")
     if as_json:

@@ -27,7 +27,7 @@ PENDING_EXIT = 3
 
 References = Annotated[
     list[str] | None,
-    typer.Argument(metavar="REF...", help="Orders: #1001, 1001, channel/id, or a workflow id.", show_default=False),
+    typer.Argument(metavar="REF", help="Orders: #1001, 1001, channel/id, or a workflow id.", show_default=False),
 ]
 Reference = Annotated[str, typer.Argument(metavar="REF", help="#1001, 1001, channel/id, or a workflow id.")]
 Supplier = Annotated[str | None, typer.Option(help="The purchase order at this supplier, where there are several.")]

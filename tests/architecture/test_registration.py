@@ -68,7 +68,7 @@ async def test_every_activity_is_served_by_one_queue_only(registry: Registry) ->
 
 
 async def test_a_cancelled_attempt_is_never_torn_out_of_a_transaction(registry: Registry) -> None:
-    """An exception thrown into a thread between a send and its record would lose what became of it."""
+    # An exception thrown into a thread between a send and its record would lose what became of it.
     for queue in (registry.orders, registry.storefront, registry.supplier, registry.mail):
         for one in queue:
             definition = activity._Definition.must_from_callable(one)
@@ -88,12 +88,16 @@ def test_workflows_are_known_to_histories_by_their_class_names() -> None:
 def test_everything_that_people_see_of_a_workflow_is_described() -> None:
     for kind in worker.WORKFLOWS:
         definition = workflow._Definition.must_from_class(kind)
-        handlers = (*definition.signals.values(), *definition.queries.values(), *definition.updates.values())
-        assert [handler.name for handler in handlers if not handler.description] == []
+        described = {
+            **{name: handler.description for name, handler in definition.signals.items()},
+            **{name: handler.description for name, handler in definition.queries.items()},
+            **{name: handler.description for name, handler in definition.updates.items()},
+        }
+        assert [name for name, description in described.items() if not description] == []
 
 
 def test_every_signal_takes_whatever_is_sent() -> None:
-    """One click in the Temporal UI with no input, or one argument too many, must not wedge an order."""
+    # One click in the Temporal UI with no input, or one argument too many, must not wedge an order.
     for kind in worker.WORKFLOWS:
         for signal in workflow._Definition.must_from_class(kind).signals.values():
             parameters = list(inspect.signature(signal.fn).parameters.values())[1:]

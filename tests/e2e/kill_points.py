@@ -81,12 +81,14 @@ _MAY = (
     ("supplier", "getShippingPrices$", Moment.READ),
     ("supplier", "getProductStock$", Moment.READ),
 )
+# Calls that orders make late in their lives: they come also when the last order has been placed.
+_LATE = frozenset({"CreateFulfillment", "DATA", "getOrder$"})
 RANDOM_INSTANTS = 3
 FURTHER_POINTS = 2
 
 
 def kill_points(seed: int, orders: int) -> list[KillPoint]:
-    """Plan the kills of a run of so many orders: at least twelve of workers, one each of the API and PostgreSQL."""
+    """Plan the kills of a run of so many orders: twelve of workers, and one each of the API and PostgreSQL."""
     chance = random.Random(f"kills:{seed}")
     calls = [*_MUST, *chance.sample(_MAY, FURTHER_POINTS)]
     most = max(1, orders // 40)
@@ -95,8 +97,12 @@ def kill_points(seed: int, orders: int) -> list[KillPoint]:
         for system, operation, moment in calls
     ]
     points += [KillPoint(Target.ONE_WORKER, after=chance.uniform(1, 4)) for _ in range(RANDOM_INSTANTS)]
-    chance.shuffle(points)
+    points.sort(key=lambda point: chance.random() + _is_late(point))
     middle = len(points) // 2
     for offset, target in enumerate(chance.sample([Target.API, Target.POSTGRES], 2)):
         points.insert(middle + offset * 2, KillPoint(target, after=chance.uniform(1, 3)))
     return points
+
+
+def _is_late(point: KillPoint) -> bool:
+    return point.held is not None and point.held.operation in _LATE

@@ -70,7 +70,7 @@ _MANNERS: tuple[tuple[int, dict[str, Any]], ...] = (
     (8, {"lost": True}),
 )
 
-_NEVER_SHIPS = {"steps": []}
+_NEVER_SHIPS: dict[str, Any] = {"steps": []}
 SUPPLIER_SCRIPTS: dict[Script, dict[str, Any]] = {
     Script.SHIPPED: {"steps": [{"after": 3, "status": "Shipped", "tracking": ["auto"]}]},
     Script.SHIPPED_LATER: {"steps": [{"after": 20, "status": "Shipped", "tracking": ["auto"]}]},

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import unquote_plus
@@ -24,12 +24,15 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.intake import Intake
+from models.commands import Command, CommandName
 from models.contracts import OrderOutcome, OrderRequest
 from models.identifiers import ORDERS_QUEUE, order_workflow_id
+from models.statuses import OrderState
 from sandbox import btswholesaler
 from sandbox.catalogue import plain_eans
 from sandbox.serving import serving
 from starter import search_attributes
+from starter.overrides import Target, send_command
 from starter.temporal_server import TemporalServer
 from tests.workflows.world import NAMES, PLANTED, PLANTED_MAIL, SECRETS, World, running_world
 from workflows.order import OrderWorkflow
@@ -38,38 +41,33 @@ from workflows.search_attributes import order_attributes, order_summary
 PLAN = ["1s", "1s", "1s"]
 CAREFUL = "careful"  # a channel in approve mode
 SHIPS = {"steps": [{"after": 0.1, "status": "Shipped", "tracking": ["auto"]}]}
+PERSON = "night-shift"
 NEVER_SHIPS: dict[str, Any] = {"steps": []}
 NUMBERS = itertools.count()
+Change = Callable[[dict[str, Any]], None]
 
 
 @asynccontextmanager
 async def scenery(
-    server: TemporalServer,
-    database_url: str,
-    *,
-    change: Callable[[dict[str, Any]], None] = lambda _: None,
-    supplier_url: Callable[[str], str] = lambda url: url,
-    **supplier: Any,
+    server: TemporalServer, database_url: str, url: str, change: Change = lambda _: None, **supplier: Any
 ) -> AsyncIterator[World]:
-    """A world whose supplier can be spoilt order by order, with a second channel in approve mode.
+    """A world around the supplier at ``url``, with a second channel in approve mode.
 
-    ``change`` has the last word on the configuration; ``supplier_url`` may put something in front of the supplier.
+    ``supplier`` holds settings of that supplier; ``change`` has the last word on the whole configuration.
     """
     client = await Client.connect(server.address, data_converter=pydantic_data_converter)
     await search_attributes.ensure(client)
-    with ExitStack() as stack:
-        url = stack.enter_context(spoilable_supplier())
-        settings = {"base_url": f"{supplier_url(url)}/v1/api", "tracking_plan": PLAN, **supplier}
-        async with running_world(client, database_url, **settings) as world:
-            world.supplier_url = url
-            world.configure(_with_careful_channel)  # before the workers' first look at it
-            world.configure(change)
-            yield world
+    settings = {"base_url": f"{url}/v1/api", "tracking_plan": PLAN, "acknowledgement_deadline": "8s", **supplier}
+    async with running_world(client, database_url, **settings) as world:
+        world.supplier_url = url
+        world.configure(_with_careful_channel)  # before the workers' first look at it
+        world.configure(change)
+        yield world
 
 
-def spoilable_supplier(seed: int = 0) -> Any:
-    """Serve a simulated supplier whose faults can name an order by anything in its form."""
-    app = btswholesaler.create_app(token=SECRETS["BTS_TOKEN"], seed=seed, settings={"ship_after": 0.1})
+def spoilable_supplier(seed: int = 0) -> AbstractContextManager[str]:
+    """Serve a simulated supplier whose faults can name an order by anything in its form; yields its URL."""
+    app = btswholesaler.create_app(token=SECRETS["BTS_TOKEN"], seed=seed)
     app.name_operation = _path_and_form
     return serving(app)
 
@@ -101,10 +99,11 @@ class Scene:
         *,
         channel: str = "main",
         ean: str | None = None,
+        variant: int | None = None,
         address: dict[str, Any] | None = None,
         **form: Any,
     ) -> Self:
-        """Let a customer order, and let the supplier treat the order by ``script``."""
+        """Let a customer order an article, or a variant of the shop's, and let the supplier treat it by ``script``."""
         number = next(NUMBERS)
         postcode = f"{50_000 + number}"
         line = (ean or plain_eans()[number % 40], 2 + number // 40)
@@ -113,7 +112,7 @@ class Scene:
             "orders",
             **{
                 "name": f"#{next(NAMES)}",
-                "lines": [{"ean": line[0], "quantity": line[1]}],
+                "lines": [{**({"variant": variant} if variant else {"ean": line[0]}), "quantity": line[1]}],
                 "address": {**PLANTED, "zip": postcode, **(address or {})},
                 "email": PLANTED_MAIL,
                 **form,
@@ -155,14 +154,15 @@ class Scene:
             outcome = await asyncio.wait_for(self.handle.result(), seconds)
         except TimeoutError:
             raise AssertionError(f"{self.request.name} has not ended: {self.events()}") from None
-        self.check_balance()
+        self.check_balance(outcome.ending)
         await self.check_histories()
         return outcome.ending
 
-    def check_balance(self) -> None:
-        """Ordered = shipped + open + cancelled + refunded, and nothing is open after the end."""
-        query = "SELECT sum(quantity - shipped - cancelled - refunded) AS open FROM order_lines WHERE order_id = :id"
-        assert self.rows(query)[0]["open"] == 0
+    def check_balance(self, ending: OrderState) -> None:
+        """Ordered = shipped + open + cancelled + refunded, and nothing is open after the end, or asked."""
+        units = self.units()
+        still_open = units["ordered"] - units["shipped"] - units["cancelled"]
+        assert still_open == (units["ordered"] if ending is OrderState.TEST_PLACED else 0)
         assert self.rows("SELECT id, state FROM purchase_orders WHERE order_id = :id AND ended_at IS NULL") == []
         waited_for = "SELECT category FROM tasks WHERE order_id = :id AND state = 'open' AND workflow_id IS NOT NULL"
         assert self.rows(waited_for) == []
@@ -197,8 +197,8 @@ class Scene:
 
     def purchase_order_ids(self) -> list[str]:
         """List the workflow ids of its purchase orders that were ever started."""
-        started = "SELECT workflow_id FROM purchase_orders WHERE order_id = :id AND (quote_id IS NOT NULL OR fence > 1)"
-        return [row["workflow_id"] for row in self.rows(started)]
+        started = "SELECT p.workflow_id FROM purchase_orders p JOIN calls c ON c.purchase_order_id = p.id"
+        return [row["workflow_id"] for row in self.rows(f"{started} WHERE p.order_id = :id GROUP BY p.id ORDER BY p.id")]
 
     def supplier_orders(self, url: str | None = None) -> list[dict[str, Any]]:
         """List what the supplier's ledger holds for it."""
@@ -240,6 +240,27 @@ class Scene:
         """Wait for this entry on its timeline."""
         entries = await self.until(lambda: self.timeline(event), seconds=seconds)
         return entries[0]
+
+    async def answer(self, task: dict[str, Any], command: CommandName, **fields: Any) -> None:
+        """Answer a task as the command line does."""
+        target = Target(
+            workflow_id=task["workflow_id"], order_id=self.request.order_id, purchase_order_id=task["purchase_order_id"]
+        )
+        message = Command(command=command, task_id=task["id"], actor=PERSON, **fields)
+        outcome = await send_command(self.world.client, self.world.database, target, message)
+        assert outcome.accepted, outcome
+
+    async def waits(self, *words: str, seconds: float = 40) -> None:
+        """Wait until its first purchase order's pending activity says these words, as the Temporal UI shows them."""
+        [workflow_id, *_] = await self.until(self.purchase_order_ids, seconds=seconds)
+        handle = self.world.client.get_workflow_handle(workflow_id)
+        async with asyncio.timeout(seconds):
+            while True:
+                pending = (await handle.describe()).raw_description.pending_activities
+                said = " ".join(one.last_failure.message for one in pending)
+                if pending and all(word in said for word in words):
+                    return
+                await asyncio.sleep(0.1)
 
     async def until(self, what: Callable[[], Any], *, seconds: float = 40) -> Any:
         """Wait until something is true of it."""

@@ -16,7 +16,7 @@ async def test_a_paid_order_is_ordered_once_shipped_and_told(world: World) -> No
     world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-1"]}]})
     request = world.sell((article, 2))
     handle = await world.start(request)
-    outcome = await handle.result()
+    outcome = await world.finish(handle)
 
     assert outcome.ending is OrderState.SHIPPED
     [supplier_order] = world.supplier_orders()
@@ -40,7 +40,7 @@ async def test_it_costs_no_more_events_than_the_budget_allows(world: World) -> N
     world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-2"]}]})
     request = world.sell((article, 1))
     handle = await world.start(request)
-    await handle.result()
+    await world.finish(handle)
 
     assert await world.events_of(request) <= MOST_EVENTS
 
@@ -49,7 +49,7 @@ async def test_costs_are_kept_by_kind_and_apart_from_prices(world: World) -> Non
     article = plain_eans()[2]
     world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-3"]}]})
     request = world.sell((article, 3))
-    await (await world.start(request)).result()
+    await world.finish(await world.start(request))
 
     costs = world.rows(
         "SELECT kind, amount, currency FROM costs JOIN purchase_orders p ON p.id = purchase_order_id "
@@ -64,7 +64,7 @@ async def test_every_call_is_kept_with_its_order_and_without_credentials(world: 
     article = plain_eans()[3]
     world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-4"]}]})
     request = world.sell((article, 1))
-    await (await world.start(request)).result()
+    await world.finish(await world.start(request))
 
     calls = world.rows("SELECT * FROM calls WHERE order_id = :id ORDER BY id", id=request.order_id)
     assert [call["operation"] for call in calls] == [

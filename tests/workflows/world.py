@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -139,6 +139,23 @@ class World:
         self.handles.append(handle)
         return handle
 
+    async def finish(self, handle: WorkflowHandle[OrderWorkflow, OrderOutcome], *, seconds: float = 40) -> OrderOutcome:
+        """Await an order's outcome; one that does not come in time is told with everything that is waited for."""
+        try:
+            return await asyncio.wait_for(handle.result(), seconds)
+        except TimeoutError:
+            raise AssertionError(f"{handle.id} has not ended: {await self._what_is_awaited()}") from None
+
+    async def _what_is_awaited(self) -> dict[str, Any]:
+        pending = {}
+        async for workflow in self.client.list_workflows("ExecutionStatus = 'Running'"):
+            raw = (await self.client.get_workflow_handle(workflow.id).describe()).raw_description
+            pending[workflow.id] = [
+                f"{one.activity_type.name} attempt {one.attempt}: {one.last_failure.message}" for one in raw.pending_activities
+            ]
+        told = self.rows("SELECT event, detail FROM timeline ORDER BY id DESC LIMIT 5")
+        return {"pending": pending, "timeline": told, "tasks": self.rows("SELECT question FROM tasks WHERE state = 'open'")}
+
     async def events_of(self, request: OrderRequest) -> int:
         """Count the events of an order's histories: its own and its purchase orders'."""
         ids = [order_workflow_id(request.channel, request.storefront_order_id)]
@@ -155,6 +172,13 @@ class World:
                 return value
             await asyncio.sleep(0.1)
         raise AssertionError(f"not within {seconds} s; timeline: {self.rows('SELECT event, detail FROM timeline')}")
+
+    async def until_async(self, what: Callable[[], Awaitable[bool]], *, seconds: float = 30) -> None:
+        """Wait in real time until something that is asked of Temporal is true."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not await what():
+            assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s"
+            await asyncio.sleep(0.05)
 
     async def open_task(self, request: OrderRequest, category: str) -> dict[str, Any]:
         """Wait until a person is asked this of an order."""

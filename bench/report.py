@@ -1,0 +1,108 @@
+"""The bench's report: one JSON file for machines, one table for people."""
+
+import json
+import platform
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.costs import History
+from bench.intake_load import Latencies
+from bench.throughput import Batch
+
+GOALS = {"ratio": "at least 0.7", "events_per_order": "at most 75", "intake_p99_ms": "at most 100"}
+MEANINGS = {
+    "orders_per_second": "product: from start to shipped",
+    "floor_orders_per_second": "empty pair, the same outside effects",
+    "floor_noop_orders_per_second": "empty pair, no outside effects",
+    "ratio": "product / floor",
+    "events_per_order": "one supplier, shipped at the first check, both histories",
+    "transitions_per_order": "state transitions, both workflows",
+    "statements_per_order": "our SQL, worker process",
+    "commits_per_order": "our transactions, worker process",
+    "intake_p50_ms": "webhooks at a fixed rate, workers stopped",
+    "intake_p99_ms": "",
+    "intake_running_p50_ms": "the same, workers busy",
+    "intake_running_p99_ms": "",
+}
+
+
+def throughput_part(rounds: Sequence[Mapping[str, Batch]]) -> dict[str, Any]:
+    """Sum up the rounds: the median of each variant, and of the ratios within each round."""
+    rates = {name: [round(one[name].per_second, 2) for one in rounds] for name in rounds[0]}
+    ratios = [one["product"].per_second / one["floor"].per_second for one in rounds]
+    return {
+        "orders_per_second": round(statistics.median(rates["product"]), 2),
+        "floor_orders_per_second": round(statistics.median(rates["floor"]), 2),
+        "floor_noop_orders_per_second": round(statistics.median(rates["floor_noop"]), 2),
+        "ratio": round(statistics.median(ratios), 3),
+        "rounds": rates,
+        "orders_per_round": rounds[0]["product"].orders,
+    }
+
+
+def cost_part(history: History, counts: Counter[str], orders: int) -> dict[str, Any]:
+    """Sum up what one order costs. ``counts`` are statements and commits in all, and statements by activity."""
+    by_activity = {name: round(count / orders, 1) for name, count in counts.most_common()}
+    in_all = {"statements", "commits"}
+    return {
+        "events_per_order": sum(history.events.values()),
+        "events_by_workflow": dict(history.events),
+        "transitions_per_order": history.transitions,
+        "statements_per_order": round(counts["statements"] / orders, 1),
+        "commits_per_order": round(counts["commits"] / orders, 1),
+        "statements_by_activity": {name: count for name, count in by_activity.items() if name not in in_all},
+    }
+
+
+def intake_part(latencies: Latencies, name: str = "intake") -> dict[str, Any]:
+    """Sum up what the storefront waited."""
+    return {
+        f"{name}_p50_ms": latencies.p50_ms,
+        f"{name}_p99_ms": latencies.p99_ms,
+        f"{name}_worst_ms": latencies.worst_ms,
+        f"{name}_statuses": latencies.statuses,
+    }
+
+
+def circumstances(command: str) -> dict[str, Any]:
+    """Say on what this was measured."""
+    return {
+        "command": command,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "temporalio": version("temporalio"),
+    }
+
+
+def write(report: Mapping[str, Any], path: Path) -> None:
+    """Write the report for machines."""
+    path.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def show(report: Mapping[str, Any], console: Console) -> None:
+    """Print the report for people."""
+    table = Table("figure", "value", "goal", "what it is", box=None, header_style="bold")
+    for name, meaning in MEANINGS.items():
+        if name in report:
+            table.add_row(name, str(report[name]), GOALS.get(name, ""), meaning)
+    console.print(table)
+    events = ", ".join(f"{kind} {count}" for kind, count in report["events_by_workflow"].items())
+    console.print(f"events: {events}")
+    statements = ", ".join(f"{name} {count}" for name, count in report["statements_by_activity"].items())
+    console.print(f"statements by activity: {statements}")
+    for variant, spent in report["processor_ms_per_order"].items():
+        parts = ", ".join(
+            f"{name} {value}" for name, value in sorted(spent.items(), key=lambda item: -item[1]) if value
+        )
+        console.print(f"processor ms per order, {variant}: {parts}")

@@ -1,0 +1,148 @@
+"""The demo's person: looks at what is asked, finds out what is true, and answers as any operator would."""
+
+import asyncio
+import itertools
+import subprocess
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.client import Client
+
+from adapters.database.tallies import AskedTask
+from models.commands import Command, CommandName
+from models.statuses import TaskState
+from models.tasks import TaskCategory
+from starter.commands.tasks import map_article
+from starter.demo_story import Answer, Progress, Story, Tell
+from starter.demo_world import CHANNEL, World
+from starter.overrides import Outcome, send_command
+from starter.references import order_target, target_of_task
+
+NAME = "demo-person"
+THINKING_SECONDS = 1.5  # so that a question can be seen before it is answered
+COMMAND_SECONDS = 40.0
+
+
+class NotAnsweredError(RuntimeError):
+    """The person could not bring an answer to its order; the message says which and why."""
+
+
+@dataclass(kw_only=True)
+class Person:
+    """Answers what the scripts say shall be answered; whatever else is asked stays open, and is reported."""
+
+    client: Client
+    world: World
+    story: Story
+    tell: Tell
+    _seen: set[int] = field(default_factory=set)
+    _at_work: set[asyncio.Task[None]] = field(default_factory=set)
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def look(self) -> list[str]:
+        """Begin to answer what is newly asked; returns what went wrong with earlier answers."""
+        done = {task for task in self._at_work if task.done()}
+        self._at_work -= done
+        for progress in self.story.orders.values():
+            for task in progress.open_tasks:
+                answer = progress.scenario.answers.get(task.category)
+                if answer is not None and task.id not in self._seen:
+                    self._seen.add(task.id)
+                    self._begin(self._answer(progress, task, answer))
+        return [f"not answered: {error}" for task in done if (error := task.exception())]
+
+    async def steer(self, progress: Progress, name: CommandName, *, by_cli: bool) -> None:
+        """Give a command that nobody asked for."""
+        assert progress.record is not None
+        if by_cli:
+            await self._run("order", str(name), progress.name)
+        else:
+            target = order_target(progress.record)
+            self._require(
+                await send_command(self.client, self.world.database, target, Command(command=name, actor=NAME))
+            )
+        self._note(progress, f"{name} ({'CLI' if by_cli else 'Update'})")
+
+    async def close(self) -> None:
+        """Stop answering."""
+        for task in self._at_work:
+            task.cancel()
+        await asyncio.gather(*self._at_work, return_exceptions=True)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._at_work.add(asyncio.create_task(work))
+
+    async def _answer(self, progress: Progress, task: AskedTask, answer: Answer) -> None:
+        await asyncio.sleep(THINKING_SECONDS)
+        fields = dict(answer.fields)
+        command = answer.command
+        if task.category is TaskCategory.SUBMIT_UNKNOWN:
+            command, fields = await self._look_into_the_portal(progress)
+        by_cli = answer.by_cli
+        if by_cli:
+            await self._answer_by_cli(progress, task, command, fields)
+        else:
+            await self._answer_by_update(progress, task, command, fields)
+        self._note(progress, f"{task.category}: {command or 'noted'} ({'CLI' if by_cli else 'Update'})")
+
+    async def _look_into_the_portal(self, progress: Progress) -> tuple[CommandName, dict[str, str]]:
+        """Look for an order with these lines that no purchase order of ours names."""
+        supplier = progress.purchase_orders[-1].supplier
+        named = {number for one in self.story.orders.values() for number in one.supplier_numbers}
+        for order in (await self.world.ledger(supplier))["orders"]:
+            same = [line["ean"] for line in order["lines"]] == list(progress.eans)
+            if same and order["order_number"] not in named:
+                return CommandName.CONFIRM_SUBMISSION, {"supplier_number": order["order_number"]}
+        return CommandName.RESUBMIT, {}
+
+    async def _answer_by_cli(
+        self, progress: Progress, task: AskedTask, command: CommandName | None, fields: dict[str, str]
+    ) -> None:
+        options = [part for name, value in fields.items() for part in (f"--{name}", value)]
+        if task.category is TaskCategory.ARTICLE_UNKNOWN:
+            options += ["--ean", f"{self._variant(progress)}={progress.eans[0]}"]
+        word = (command or "done").replace("_", "-")
+        await self._run("task", "answer", str(task.id), word, *options)
+
+    async def _answer_by_update(
+        self, progress: Progress, task: AskedTask, command: CommandName | None, fields: dict[str, str]
+    ) -> None:
+        assert progress.record is not None
+        assert command is not None
+        workflow_id = next(row["workflow_id"] for row in progress.record.tasks if row["id"] == task.id)
+        if task.category is TaskCategory.ARTICLE_UNKNOWN:
+            variant = str(self._variant(progress))
+            await asyncio.to_thread(map_article, self.world.database, CHANNEL, variant, progress.eans[0], NAME)
+        document = {"command": command, "actor": NAME, "task_id": task.id, **fields}
+        target = target_of_task(progress.record, workflow_id)
+        self._require(await send_command(self.client, self.world.database, target, Command.model_validate(document)))
+
+    def _variant(self, progress: Progress) -> int:
+        return next(line.variant for line in progress.scenario.lines if line.variant is not None)
+
+    def _require(self, outcome: Outcome) -> None:
+        if not outcome.accepted:
+            raise NotAnsweredError(f"{outcome.workflow_id}: {outcome.outcome}: {outcome.message}")
+
+    async def _run(self, *arguments: str) -> None:
+        """Run one command of the CLI under our own name."""
+        number = next(self._numbers)
+        self.world.start_command(number, *arguments, "--as", NAME)
+        process = self.world.stack.processes[f"command-{number}"]
+        try:
+            code = await asyncio.to_thread(process.wait, COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise NotAnsweredError(f"dropwright {' '.join(arguments)} did not end in {COMMAND_SECONDS:.0f} s") from None
+        if code:
+            said = process.last_lines(5)
+            raise NotAnsweredError(f"dropwright {' '.join(arguments)} ended with {code}: {said}")
+
+    def _note(self, progress: Progress, what: str) -> None:
+        progress.said.append(what)
+        self.tell(f"{progress.name} {progress.scenario.title}: the person answers: {what}")
+
+
+def still_open(story: Story) -> list[AskedTask]:
+    """List the questions that nobody has answered."""
+    return [task for task in story.tasks if task.state is TaskState.OPEN]

@@ -1,0 +1,189 @@
+"""Compares what the demo's world holds with what our books say and what the scripts want; sums it up in numbers."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.client import Client
+
+from models.statuses import ORDER_ENDINGS, OrderState, TaskState
+from starter.demo_scenarios import PLAIN
+from starter.demo_story import SUPPLIERS, Progress, Story
+from starter.demo_world import ALERTS_TO, World
+
+UNAUTHORISED = 401
+FULFILLED = "SUCCESS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is true outside: the suppliers' orders, the shop's orders, the mails that arrived."""
+
+    supplier_orders: Sequence[dict[str, Any]]  # each with its "supplier"
+    shop_orders: Sequence[dict[str, Any]]
+    mails: Sequence[dict[str, Any]]
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What the comparison found. ``problems`` are sentences; empty where everything is as it must be."""
+
+    duplicates: list[str]
+    lost: list[str]
+    problems: list[str]
+
+
+@dataclass(kw_only=True)
+class Report:
+    """The numbers of a run, as ``--report`` writes them."""
+
+    orders: int
+    by_state: dict[str, int]
+    supplier_orders_placed: int
+    supplier_orders_expected: int
+    duplicates: int
+    lost: int
+    customer_messages: int
+    internal_alerts: int
+    tasks_opened: int
+    tasks_answered: int
+    events_per_order: dict[str, float]
+    seconds: float
+    problems: list[str] = field(default_factory=list)
+
+
+async def gather_facts(world: World) -> Facts:
+    """Ask every part of the simulated world what it has."""
+    ledgers = await asyncio.gather(*(world.ledger(supplier) for supplier in SUPPLIERS))
+    shop, mails = await asyncio.gather(world.ledger("shop"), world.mails())
+    supplier_orders = [
+        {**order, "supplier": supplier}
+        for supplier, ledger in zip(SUPPLIERS, ledgers, strict=True)
+        for order in ledger["orders"]
+    ]
+    return Facts(supplier_orders=supplier_orders, shop_orders=shop["orders"], mails=mails)
+
+
+def judge(story: Story, facts: Facts) -> Verdict:
+    """Compare; every order keeps its own verdict too."""
+    duplicates, lost = find_duplicates(story, facts), find_lost(story, facts)
+    problems = [f"ordered without need: {one}" for one in duplicates] + [f"lost: {one}" for one in lost]
+    for progress in story.orders.values():
+        progress.verdict = tuple(_differences(progress, facts))
+        problems += [f"{progress.name} ({progress.scenario.title}): {text}" for text in progress.verdict]
+    return Verdict(duplicates=duplicates, lost=lost, problems=[*problems, *_of_the_whole(story, facts)])
+
+
+def find_duplicates(story: Story, facts: Facts) -> list[str]:
+    """List what suppliers have and should not: orders that no purchase order of ours names, and second ones.
+
+    Every customer of the demo has an address of their own, so a second order to one address is a second one.
+    """
+    named = {number for one in story.orders.values() for number in one.supplier_numbers}
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for order in facts.supplier_orders:
+        door = (order["supplier"], order["address_hash"])
+        if order["order_number"] not in named or door in seen:
+            found.append(f"{order['order_number']} at {SUPPLIERS[order['supplier']]}")
+        seen.add(door)
+    return found
+
+
+def find_lost(story: Story, facts: Facts) -> list[str]:
+    """List what the shop was paid for and our books have not brought to an end, or call shipped and the shop does not."""
+    records = {one.order_id: one.record for one in story.orders.values() if one.order_id}
+    found = []
+    for order in facts.shop_orders:
+        record = records.get(str(order["id"]))
+        if record is None or record.state not in ORDER_ENDINGS:
+            found.append(f"{order['name']} is not at its end")
+        elif record.state is OrderState.SHIPPED and not _fulfilments(order):
+            found.append(f"{order['name']} is shipped, and the shop does not know")
+    return found
+
+
+def _fulfilments(order: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in order["fulfillments"] if one["status"] == FULFILLED]
+
+
+def _differences(progress: Progress, facts: Facts) -> Iterable[str]:
+    wanted, record = progress.scenario.ending, progress.record
+    if record is None:
+        yield "our books do not know it"
+        return
+    if record.state is not wanted.state:
+        yield f"is {record.state}, should be {wanted.state}"
+    placed = [one for one in facts.supplier_orders if one["order_number"] in progress.supplier_numbers]
+    if len(placed) != wanted.supplier_orders:
+        yield f"{len(placed)} supplier orders, should be {wanted.supplier_orders}"
+    if wanted.check is not None and progress.checks[-1:] != [wanted.check]:
+        yield f"its checks were {progress.checks}, the last should be {wanted.check}"
+    if (mails := len(_mails_to(progress, facts))) != wanted.mails:
+        yield f"{mails} mails to the customer, should be {wanted.mails}"
+    asked = Counter(str(task.category) for task in progress.tasks)
+    if asked != Counter(map(str, wanted.tasks)):
+        yield f"people were asked {dict(asked)}, should be {', '.join(wanted.tasks) or 'nothing'}"
+    if unanswered := [str(task.category) for task in progress.open_tasks]:
+        yield f"still asked: {', '.join(unanswered)}"
+
+
+def _mails_to(progress: Progress, facts: Facts) -> list[dict[str, Any]]:
+    recipient = f"customer-{progress.name.removeprefix('#')}@example.com"
+    return [mail for mail in facts.mails if mail["to"] == [recipient]]
+
+
+def _alerts(facts: Facts) -> list[dict[str, Any]]:
+    return [mail for mail in facts.mails if mail["to"] == [ALERTS_TO]]
+
+
+def _of_the_whole(story: Story, facts: Facts) -> Iterable[str]:
+    if story.forged_status != UNAUTHORISED:
+        yield f"the forged webhook was answered with {story.forged_status}, should be {UNAUTHORISED}"
+    if len(facts.shop_orders) != len(story.orders):
+        yield f"the shop has {len(facts.shop_orders)} orders, should be {len(story.orders)}"
+    wanted = sum(one.scenario.ending.alerts for one in story.orders.values())
+    if (alerts := len(_alerts(facts))) != wanted:
+        subjects = "; ".join(mail["subject"] for mail in _alerts(facts))
+        yield f"{alerts} alerts to people inside, should be {wanted}: {subjects}"
+    known = {one.record.id for one in story.orders.values() if one.record}
+    if strange := [str(task.category) for task in story.tasks if task.order_id not in known]:
+        yield f"people were asked beside the orders: {', '.join(strange)}"
+
+
+async def count_events(client: Client, story: Story) -> dict[str, float]:
+    """Count what lifecycles cost in events: the mean by lifecycle, and both together for an ordinary order."""
+    lengths: dict[str, list[int]] = defaultdict(list)
+    plain = 0
+    for progress in story.orders.values():
+        if progress.record is None or progress.record.started_at is None:
+            continue
+        ids = {progress.record.workflow_id: "OrderWorkflow"}
+        ids |= {one.workflow_id: "PurchaseOrderWorkflow" for one in progress.purchase_orders}
+        for workflow_id, kind in ids.items():
+            length = (await client.get_workflow_handle(workflow_id).describe()).history_length
+            lengths[kind].append(length)
+            plain += length if progress.scenario.key == PLAIN else 0
+    means = {kind: round(sum(found) / len(found), 1) for kind, found in lengths.items()}
+    return {**means, "plain_order": float(plain)}
+
+
+def write_report(story: Story, facts: Facts, verdict: Verdict, events: dict[str, float], seconds: float) -> Report:
+    """Sum a run up."""
+    return Report(
+        orders=len(story.orders),
+        by_state=story.states(),
+        supplier_orders_placed=len(facts.supplier_orders),
+        supplier_orders_expected=sum(one.scenario.ending.supplier_orders for one in story.orders.values()),
+        duplicates=len(verdict.duplicates),
+        lost=len(verdict.lost),
+        customer_messages=len(facts.mails) - len(_alerts(facts)),
+        internal_alerts=len(_alerts(facts)),
+        tasks_opened=len(story.tasks),
+        tasks_answered=sum(task.state is TaskState.ANSWERED for task in story.tasks),
+        events_per_order=events,
+        seconds=round(seconds, 1),
+        problems=verdict.problems,
+    )

@@ -1,0 +1,69 @@
+"""The demo's last words: what happened, the numbers, and what to try while it still runs."""
+
+import shlex
+from pathlib import Path
+
+from starter.demo_report import Report
+from starter.demo_story import Story
+from starter.demo_world import CHANNEL, World
+
+WAITING_FOR_PEOPLE = "NeedsAttention=true"
+
+
+def links(world: World) -> list[str]:
+    """Name where to look, each short enough for 80 columns."""
+    workflows = f"{world.stack.ui_url}/namespaces/{world.stack.namespace}/workflows"
+    return [
+        f"Temporal UI {world.stack.ui_url}   API {world.url('api')}/healthz",
+        f"? {workflows}?query={WAITING_FOR_PEOPLE}",
+    ]
+
+
+def environment_file(world: World) -> Path:
+    """Write what commands need to work on this demo, to be sourced by a shell."""
+    path = world.folder / "environment"
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in world.environment.items()]
+    path.write_text("".join(lines), "utf-8")
+    return path
+
+
+def summary(world: World, story: Story, report: Report) -> list[str]:
+    """Write what happened, the numbers, and where to look next."""
+    return [
+        "",
+        *_what_happened(story, report),
+        *(f"! {problem}" for problem in report.problems),
+        "",
+        *_where_to_look(world, story),
+    ]
+
+
+def _what_happened(story: Story, report: Report) -> list[str]:
+    states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(report.by_state.items()))
+    right = sum(progress.verdict == () for progress in story.orders.values())
+    events = ", ".join(f"{kind} {count:g}" for kind, count in report.events_per_order.items())
+    return [
+        f"{right} of {report.orders} orders are where their script says, after {report.seconds:.0f} s: {states}.",
+        f"Suppliers got {report.supplier_orders_placed} orders ({report.supplier_orders_expected} expected): "
+        f"{report.duplicates} too many, {report.lost} lost.",
+        f"Customers got {report.customer_messages} mails, people inside {report.internal_alerts}; "
+        f"{report.tasks_opened} questions were asked, {report.tasks_answered} answered by the person.",
+        f"A forged webhook was answered with {story.forged_status} and is no order.",
+        f"Events in Temporal's histories, on average: {events}.",
+    ]
+
+
+def _where_to_look(world: World, story: Story) -> list[str]:
+    never = story.orders["never"]
+    return [
+        "While it runs, look around:",
+        *(f"  {link}" for link in links(world)),
+        "In another terminal, in this folder:",
+        f"  . {world.folder / 'environment'}",
+        "  .venv/bin/dropwright orders",
+        f"  .venv/bin/dropwright order show '{never.name}'",
+        "  .venv/bin/dropwright tasks",
+        "Let one more customer order:",
+        f'  curl -s {world.url("shop")}/_sandbox/orders -d \'{{"lines": [["{never.eans[0]}", 1]]}}\' >/dev/null',
+        f"Its channel is called {CHANNEL}; the logs of every process are in {world.folder}.",
+    ]

@@ -1,0 +1,86 @@
+from datetime import timedelta
+
+import pytest
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from models.identifiers import MAIL_WORKFLOW_ID
+from starter import schedules, search_attributes
+from starter.client import connect
+from starter.search_attributes import SearchAttributesError, type_name
+from starter.temporal_server import TemporalServer
+from tests.starter.conftest import Background, register_namespace
+from tests.starter.world import CommandLine
+
+
+@pytest.fixture
+def client(own_temporal: CommandLine, background: Background) -> Client:
+    return background.run(connect())
+
+
+def test_a_fresh_namespace_gets_every_search_attribute_and_can_use_it_at_once(
+    client: Client, background: Background
+) -> None:
+    assert set(background.run(search_attributes.compare(client)).missing) == set(search_attributes.wanted())
+
+    background.run(search_attributes.ensure(client))
+    background.run(search_attributes.ensure(client))
+
+    assert background.run(search_attributes.compare(client)).missing == ()
+    assert background.run(client.count_workflows("NeedsAttention = true AND Suppliers = 'bts'")).count == 0
+
+
+def test_a_name_that_has_another_type_is_refused_with_the_commands_that_repair_it(
+    temporal_server: TemporalServer, background: Background
+) -> None:
+    background.run(register_namespace(temporal_server.address, "wrong-types"))
+    client = background.run(Client.connect(temporal_server.address, namespace="wrong-types"))
+    request = AddSearchAttributesRequest(namespace="wrong-types")
+    request.search_attributes["OrderTotal"] = search_attributes.wanted()["Channel"]  # type: ignore[assignment]
+    background.run(client.operator_service.add_search_attributes(request))
+
+    with pytest.raises(SearchAttributesError) as caught:
+        background.run(search_attributes.ensure(client))
+
+    assert "OrderTotal is Keyword" in str(caught.value)
+    assert "remove --namespace wrong-types --name OrderTotal --yes" in str(caught.value)
+    assert "create --namespace wrong-types --name OrderTotal --type Double" in str(caught.value)
+
+
+def test_types_are_written_as_the_temporal_cli_takes_them() -> None:
+    names = {name: type_name(kind) for name, kind in search_attributes.wanted().items()}
+
+    assert names["Suppliers"] == "KeywordList"
+    assert names["PromisedBy"] == "Datetime"
+    assert names["NeedsAttention"] == "Bool"
+
+
+def test_the_sweep_is_scheduled_once_follows_its_interval_and_stays_paused(
+    client: Client, background: Background
+) -> None:
+    handle = client.get_schedule_handle(schedules.SWEEP_SCHEDULE_ID)
+
+    for minutes in (60, 60, 30):
+        background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=minutes)))
+    background.run(handle.pause(note="a person looks"))
+    background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=45)))
+
+    found = background.run(handle.describe()).schedule
+    assert [one.every for one in found.spec.intervals] == [timedelta(minutes=45)]
+    assert found.state.paused
+    assert found.policy.overlap.name == "SKIP"
+    assert found.policy.catchup_window == timedelta(minutes=10)
+
+
+def test_the_dispatcher_runs_once_and_is_brought_back(client: Client, background: Background) -> None:
+    handle = client.get_workflow_handle(MAIL_WORKFLOW_ID)
+    background.run(schedules.ensure_mail_dispatcher(client))
+    first = background.run(handle.describe())
+
+    background.run(schedules.ensure_mail_dispatcher(client))
+    assert background.run(handle.describe()).run_id == first.run_id
+
+    background.run(handle.terminate())
+    background.run(schedules.ensure_mail_dispatcher(client))
+    assert background.run(handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    background.run(handle.terminate())
