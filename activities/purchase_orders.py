@@ -32,6 +32,8 @@ class PurchaseOrderActivities:
                 key=f"{order.id}:ended",
                 supplier=order.supplier,
             )
+            if request.ending is PurchaseOrderState.CANCELLED:
+                purchase_orders.cancel_open_lines(tx, order.id, order.order_id)
             if request.ending is PurchaseOrderState.CANCELLED_BY_SUPPLIER:
                 escalations.cancelled_by_supplier(tx, self._deps, order)
             if request.ending is PurchaseOrderState.TEST_PLACED:

@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities import letters
 from activities.common import Dependencies, ask, ask_about, now, subject
-from adapters.database import following, mails, orders, purchase_orders, timeline
+from adapters.database import following, mails, orders, purchase_orders, tasks, timeline
 from adapters.database.engine import Transaction
 from adapters.database.following import Parcel
 from adapters.database.purchase_orders import PurchaseOrderView
@@ -55,6 +55,9 @@ class StorefrontActivities:
                 entries.save(tx)
                 if facts is not None:
                     problem = self._judge(tx, request, facts)
+                if request.screened_before:
+                    answer = "the order was checked again"
+                    tasks.close_open_ones(tx, order_id=order.id, now=now(), answer=answer)
                 return self._screened(tx, order.id, facts, problem)
 
     def _judge(self, tx: Transaction, request: ScreenRequest, facts: StorefrontFacts) -> Problem | None:
@@ -68,6 +71,7 @@ class StorefrontActivities:
         self, tx: Transaction, order_id: int, facts: StorefrontFacts | None, problem: Problem | None
     ) -> Screening:
         if facts is not None and facts.cancelled:
+            orders.request_cancel(tx, order_id, now=now())
             timeline.tell(tx, order_id, "order.cancelled_in_storefront", at=now())
             return Screening(verdict=ScreenVerdict.CANCELLED)
         if problem is None:

@@ -110,7 +110,7 @@ class SupplierActivities:
                 return StepResult(verdict=StepVerdict.DONE)
             if due == 0:
                 return wait(f"{kind}: first of {len(checks)} checks {_at(checks[0])}", checks[0] - now())
-            check = Check(order.id, kind, request.confirmed_at, due, checks[due - 1], now())
+            check = Check(order.id, kind, due, checks[due - 1], now())
             if heard := following.answer_to(tx, check):
                 return self._not_yet(tx, order, request, check, heard)
         return self._look(order, request, check)

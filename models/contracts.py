@@ -58,6 +58,7 @@ class ScreenVerdict(StrEnum):
     ASK = "ask"
     CANCELLED = "cancelled"
     FOREIGN_RUN = "foreign_run"
+    INTERRUPTED = "interrupted"  # a cancel came first: look again
 
 
 class Screening(Contract):

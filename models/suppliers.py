@@ -86,7 +86,9 @@ class SupplierState(StrEnum):
     UNKNOWN = "unknown"
 
 
-ACKNOWLEDGING = frozenset({SupplierState.ACKNOWLEDGED, SupplierState.SHIPPED})  # states that say: we have it, we deliver
+ACKNOWLEDGING = frozenset(
+    {SupplierState.ACKNOWLEDGED, SupplierState.SHIPPED}
+)  # states that say: we have it, we deliver
 
 
 class PlacedOrder(Contract):

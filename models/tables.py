@@ -242,9 +242,8 @@ tracking_checks = Table(
     metadata,
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), primary_key=True),
     Column("kind", Text, primary_key=True),  # tracking or acknowledgement
-    Column("confirmed_at", _WHEN, primary_key=True),  # the instant the plan counts from
-    Column("check_no", Integer, primary_key=True),
-    Column("due_at", _WHEN, nullable=False),
+    Column("due_at", _WHEN, primary_key=True),  # checks of an extended plan have instants of their own
+    Column("check_no", Integer, nullable=False),
     Column("asked_at", _WHEN, nullable=False),
     Column("errors", Integer, nullable=False, server_default="0"),
     Column("answer", Text),  # the supplier's own word; null while unanswered

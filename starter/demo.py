@@ -32,6 +32,7 @@ from starter.processes import ProcessError
 
 LIMIT_SECONDS = 300.0
 LOOK_SECONDS = 0.5
+SETTLE_SECONDS = 20.0  # for the last mails, once every order has ended
 EVERY_ORDER = 1000
 TERMINATED = 128 + signal.SIGTERM
 
@@ -91,7 +92,10 @@ def run_demo(options: Options) -> int:
     told = PlainLines(started=started, stream=sys.stderr if options.as_json else sys.stdout)
     try:
         with run_directory("demo") as folder, embedded_stack(folder, told.tell, ui=True) as stack:
-            return asyncio.run(_perform(options, stack, folder, told))
+            try:
+                return asyncio.run(_perform(options, stack, folder, told))
+            finally:
+                told.tell("stopping everything")
     except ProcessError as error:
         told.tell(f"the demo can't go on: {error}")
         return 1
@@ -116,8 +120,9 @@ async def _perform(options: Options, stack: Stack, folder: Path, told: PlainLine
     try:
         await bring_up(world, told.tell)
         environment_file(world)
-        for line in links(world):
-            told.tell(line)
+        if not options.live:
+            for line in links(world):
+                told.tell(line)
         screen: Screen = LiveTable(started=told.started, links=lambda: links(world)) if options.live else told
         performance, story = await _play(options, world, screen, told.started)
         screen.close()
@@ -140,14 +145,14 @@ async def _play(options: Options, world: World, screen: Screen, started: float) 
     director = Director(world=world, story=story, person=person, tell=screen.tell)
     play = asyncio.create_task(director.play())
     try:
-        trouble = await _watch(world, story, screen, person, play, deadline=started + options.limit)
+        trouble = await _watch(world, story, screen, person, play, deadline=time.monotonic() + options.limit)
     finally:
         play.cancel()
         await asyncio.gather(play, return_exceptions=True)
         await person.close()
         screen.close()
     facts = await gather_facts(world)
-    verdict = judge(story, facts)
+    verdict = judge(story, facts, world.configuration)
     verdict.problems += trouble
     events = await count_events(client, story)
     report = write_report(story, facts, verdict, events, time.monotonic() - started)
@@ -158,17 +163,18 @@ async def _watch(
     world: World, story: Story, screen: Screen, person: Person, play: "asyncio.Task[None]", *, deadline: float
 ) -> list[str]:
     """Look every half second; returns what went wrong on the way, apart from where orders are."""
-    while True:
+    while time.monotonic() < deadline:
         await asyncio.to_thread(_refresh, world.database, story)
         screen.show(story, world.configuration)
         world.require_all_running(story.switched_off)
         if trouble := [*person.look(), *_failures(play)]:
             return trouble
-        if play.done() and story.ended and not judge(story, await gather_facts(world)).problems:
-            return []
-        if time.monotonic() > deadline:
-            return ["the time is up"]
+        if play.done() and story.ended:
+            if not judge(story, await gather_facts(world), world.configuration).problems:
+                return []
+            deadline = min(deadline, time.monotonic() + SETTLE_SECONDS)
         await asyncio.sleep(LOOK_SECONDS)
+    return [] if story.ended else ["the time is up"]
 
 
 def _failures(play: "asyncio.Task[None]") -> list[str]:

@@ -11,7 +11,6 @@ from temporalio.client import Client
 
 from adapters.database.tallies import AskedTask
 from models.commands import Command, CommandName
-from models.statuses import TaskState
 from models.tasks import TaskCategory
 from starter.commands.tasks import map_article
 from starter.demo_story import Answer, Progress, Story, Tell
@@ -62,7 +61,7 @@ class Person:
             self._require(
                 await send_command(self.client, self.world.database, target, Command(command=name, actor=NAME))
             )
-        self._note(progress, f"{name} ({'CLI' if by_cli else 'Update'})")
+        self._note(progress, f"{name.replace('_', ' ')} ({'CLI' if by_cli else 'Update'})")
 
     async def close(self) -> None:
         """Stop answering."""
@@ -84,15 +83,15 @@ class Person:
             await self._answer_by_cli(progress, task, command, fields)
         else:
             await self._answer_by_update(progress, task, command, fields)
-        self._note(progress, f"{task.category}: {command or 'noted'} ({'CLI' if by_cli else 'Update'})")
+        self._note(progress, f"{(command or 'noted').replace('_', ' ')} ({'CLI' if by_cli else 'Update'})")
 
     async def _look_into_the_portal(self, progress: Progress) -> tuple[CommandName, dict[str, str]]:
         """Look for an order with these lines that no purchase order of ours names."""
         supplier = progress.purchase_orders[-1].supplier
-        named = {number for one in self.story.orders.values() for number in one.supplier_numbers}
+        named = {pair for one in self.story.orders.values() for pair in one.supplier_orders}
         for order in (await self.world.ledger(supplier))["orders"]:
             same = [line["ean"] for line in order["lines"]] == list(progress.eans)
-            if same and order["order_number"] not in named:
+            if same and (supplier, order["order_number"]) not in named:
                 return CommandName.CONFIRM_SUBMISSION, {"supplier_number": order["order_number"]}
         return CommandName.RESUBMIT, {}
 
@@ -140,9 +139,4 @@ class Person:
 
     def _note(self, progress: Progress, what: str) -> None:
         progress.said.append(what)
-        self.tell(f"{progress.name} {progress.scenario.title}: the person answers: {what}")
-
-
-def still_open(story: Story) -> list[AskedTask]:
-    """List the questions that nobody has answered."""
-    return [task for task in story.tasks if task.state is TaskState.OPEN]
+        self.tell(f"{progress.name} {progress.scenario.title}: the person says {what}")

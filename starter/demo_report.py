@@ -4,11 +4,14 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.client import Client
 
+from models.configuration import Configuration
 from models.statuses import ORDER_ENDINGS, OrderState, TaskState
+from starter.demo_rows import waiting_for
 from starter.demo_scenarios import PLAIN
 from starter.demo_story import SUPPLIERS, Progress, Story
 from starter.demo_world import ALERTS_TO, World
@@ -66,12 +69,14 @@ async def gather_facts(world: World) -> Facts:
     return Facts(supplier_orders=supplier_orders, shop_orders=shop["orders"], mails=mails)
 
 
-def judge(story: Story, facts: Facts) -> Verdict:
-    """Compare; every order keeps its own verdict too."""
+def judge(story: Story, facts: Facts, configuration: Configuration | None) -> Verdict:
+    """Compare; every order keeps its own verdict too, with what it waits for where it has not ended."""
     duplicates, lost = find_duplicates(story, facts), find_lost(story, facts)
     problems = [f"ordered without need: {one}" for one in duplicates] + [f"lost: {one}" for one in lost]
     for progress in story.orders.values():
-        progress.verdict = tuple(_differences(progress, facts))
+        progress.verdict = None
+        waits = "" if progress.ended else waiting_for(progress, configuration, datetime.now(UTC))
+        progress.verdict = (*_differences(progress, facts), *([f"waits for {waits}"] if waits else []))
         problems += [f"{progress.name} ({progress.scenario.title}): {text}" for text in progress.verdict]
     return Verdict(duplicates=duplicates, lost=lost, problems=[*problems, *_of_the_whole(story, facts)])
 
@@ -81,15 +86,19 @@ def find_duplicates(story: Story, facts: Facts) -> list[str]:
 
     Every customer of the demo has an address of their own, so a second order to one address is a second one.
     """
-    named = {number for one in story.orders.values() for number in one.supplier_numbers}
+    named = {pair for one in story.orders.values() for pair in one.supplier_orders}
     seen: set[tuple[str, str]] = set()
     found = []
     for order in facts.supplier_orders:
         door = (order["supplier"], order["address_hash"])
-        if order["order_number"] not in named or door in seen:
+        if _pair(order) not in named or door in seen:
             found.append(f"{order['order_number']} at {SUPPLIERS[order['supplier']]}")
         seen.add(door)
     return found
+
+
+def _pair(order: dict[str, Any]) -> tuple[str, str]:
+    return order["supplier"], order["order_number"]
 
 
 def find_lost(story: Story, facts: Facts) -> list[str]:
@@ -116,7 +125,7 @@ def _differences(progress: Progress, facts: Facts) -> Iterable[str]:
         return
     if record.state is not wanted.state:
         yield f"is {record.state}, should be {wanted.state}"
-    placed = [one for one in facts.supplier_orders if one["order_number"] in progress.supplier_numbers]
+    placed = [one for one in facts.supplier_orders if _pair(one) in progress.supplier_orders]
     if len(placed) != wanted.supplier_orders:
         yield f"{len(placed)} supplier orders, should be {wanted.supplier_orders}"
     if wanted.check is not None and progress.checks[-1:] != [wanted.check]:

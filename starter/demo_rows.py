@@ -1,11 +1,12 @@
 """One order in one line: where it is, what it waits for, who answered what. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from models.configuration import Configuration
 from starter.demo_story import SUPPLIERS, Progress, Story
-from starter.following import stage_of, waits_of
+from starter.following import Wait, stage_of, waits_of
 
 _WORDS = {"ChoosingShipping": "choosing shipping", "AwaitingAcknowledgement": "awaiting receipt"}
 
@@ -25,8 +26,9 @@ class Row:
     said: str
 
 
-LEGEND = "· not begun  > moving  ? waits for a person  = where its script ends  ! not where it should be"
+LEGEND = "· not begun   > moving   ? a person is asked   = arrived   ! not as scripted"
 _URGENCY = "!?>·="
+_CHECK = re.compile(r"(?:tracking )?((?:acknowledgement )?check \d+) of ")
 
 
 def rows_of(story: Story, configuration: Configuration | None, now: datetime) -> list[Row]:
@@ -72,9 +74,15 @@ def waiting_for(progress: Progress, configuration: Configuration | None, now: da
     if progress.record is None:
         return "its webhook" if progress.order_id else "its turn"
     if not progress.ended:
-        waits = waits_of(progress.record, configuration, now)
-        return "; ".join(f"{one.what}{f', {one.until:%H:%M:%S}Z' if one.until else ''}" for one in waits[:1])
-    return ", ".join(f"a person: {task.category}" for task in progress.open_tasks)
+        return _short(waits_of(progress.record, configuration, now)[0])
+    return ", ".join(f"a person: {task.category.replace('_', ' ')}" for task in progress.open_tasks)
+
+
+def _short(wait: Wait) -> str:
+    """Say it in few words: the supplier stands in a column of its own, and a person's reminder is hours away."""
+    if found := _CHECK.match(wait.what):
+        return f"{found[1]}{f', {wait.until:%H:%M:%S}Z' if wait.until else ''}"
+    return wait.what.partition(" (task")[0]
 
 
 def _mark(progress: Progress) -> str:

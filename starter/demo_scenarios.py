@@ -47,7 +47,7 @@ def _salina_may_return(story: Story) -> bool:
 SCENARIOS = (
     Scenario(
         key="never",
-        title="never ships: one alert, a person",
+        title="never ships: a person",
         supplier=_NOTHING_HAPPENS,
         answers={
             TaskCategory.CHECKS_SPENT: Answer(
@@ -58,7 +58,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="check-7",
-        title="ships before the 7th check",
+        title="ships before 7th check",
         supplier=_NOTHING_HAPPENS,
         steps=(ships_after_check(6),),
         ending=Ending(check=7),
@@ -69,10 +69,10 @@ SCENARIOS = (
         lines=_AT_SALINA,
         first=faults(SALINA, {"operation": "getShippingPrices$", "kind": "error", "times": 2}),
     ),
-    Scenario(key=PLAIN, title="ships before the 1st check", ending=Ending(check=1)),
+    Scenario(key=PLAIN, title="ships before 1st check", ending=Ending(check=1)),
     Scenario(
         key="check-3",
-        title="ships before the 3rd check",
+        title="ships before 3rd check",
         supplier=_NOTHING_HAPPENS,
         steps=(ships_after_check(2),),
         ending=Ending(check=3),
@@ -117,7 +117,7 @@ SCENARIOS = (
     Scenario(key="unpaid", title="unpaid, then paid", form={"financial_status": "pending"}, steps=(pays(after=5),)),
     Scenario(
         key="unheard",
-        title="webhook lost: found by a sweep",
+        title="webhook lost: swept up",
         form={"webhooks": {"lost": True}},
     ),
     Scenario(
@@ -129,14 +129,14 @@ SCENARIOS = (
     ),
     Scenario(
         key="no-barcode",
-        title="article without a barcode: mapped",
+        title="no barcode: mapped",
         lines=(Line(variant=WITHOUT_BARCODE),),
         answers={TaskCategory.ARTICLE_UNKNOWN: _SAID},
         ending=Ending(tasks=(TaskCategory.ARTICLE_UNKNOWN,)),
     ),
     Scenario(
         key="postcode",
-        title="no postcode: operator adds it",
+        title="no postcode: operator",
         form={"address": _WITHOUT_POSTCODE},
         answers={
             TaskCategory.ADDRESS_INCOMPLETE: Answer(
@@ -147,21 +147,21 @@ SCENARIOS = (
     ),
     Scenario(
         key="postcode-shop",
-        title="no postcode: customer adds it",
+        title="no postcode: customer",
         form={"address": _WITHOUT_POSTCODE},
         steps=(corrects_address(asked, after=5, zip="28001"),),
         ending=Ending(tasks=(TaskCategory.ADDRESS_INCOMPLETE,)),
     ),
     Scenario(
         key="cancel-first",
-        title="cancelled before it is told as paid",
+        title="cancelled, only then paid",
         form={"webhooks": {"delay": 6}},
         steps=(cancels(sold, after=1),),
         ending=Ending(state=OrderState.CANCELLED, supplier_orders=0, mails=0),
     ),
     Scenario(
         key="cancel-late",
-        title="cancelled after it was ordered",
+        title="cancelled after ordering",
         supplier=_NOTHING_HAPPENS,
         steps=(cancels(placed, after=2),),
         answers={TaskCategory.CANCEL_AT_SUPPLIER: Answer(command=CommandName.CANCEL)},
@@ -182,7 +182,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="strange",
-        title="unknown status: a person reads it",
+        title="unknown status: a person",
         supplier={"steps": [{"after": 3, "status": "En preparación"}]},
         steps=(ships_after_check(2),),
         answers={TaskCategory.STATUS_UNKNOWN: _SAID},
@@ -190,7 +190,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="no-answer",
-        title="submission unanswered: it is there",
+        title="no answer: it is there",
         lines=_AT_SALINA,
         begins=once("rates", placed),
         first=faults(SALINA, {"operation": "setCreateOrder$", "kind": "hang", "processed": True, "times": 1}),
@@ -199,7 +199,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="not-heard",
-        title="submission unanswered: it is not",
+        title="no answer: it is not there",
         lines=_AT_SALINA,
         begins=once("no-answer", asked),
         first=faults(SALINA, {"operation": "setCreateOrder$", "kind": "hang", "times": 1}),
@@ -208,7 +208,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="off-after",
-        title="supplier away while it is followed",
+        title="supplier off after ordering",
         lines=_AT_SALINA,
         begins=once("not-heard", placed),
         first=faults(SALINA),
@@ -216,7 +216,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="off-before",
-        title="supplier away before it is ordered",
+        title="supplier off before it",
         lines=_AT_SALINA,
         same_article_as="off-after",
         begins=while_off(SALINA),
@@ -225,7 +225,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="withdrawn",
-        title="cancelled before it is ordered",
+        title="cancelled before ordering",
         lines=_AT_SALINA,
         same_article_as="off-after",
         begins=while_off(SALINA),
@@ -234,7 +234,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="held",
-        title="held by a person, then released",
+        title="held, then released",
         lines=_AT_SALINA,
         same_article_as="off-after",
         begins=while_off(SALINA),

@@ -60,7 +60,7 @@ class PlainLines:
 
 def _headline(row: Row) -> str:
     at = f" at {row.supplier} as {row.number}" if row.number else ""
-    asked = f", waits for {row.waits}" if row.mark in "?!" and row.waits else ""
+    asked = {"?": f", waits for {row.waits}", "!": f", but {row.waits}"}.get(row.mark, "") if row.waits else ""
     return f"{row.stage}{at}{asked}"
 
 
@@ -75,9 +75,7 @@ class LiveTable:
     _said: str = ""
 
     def tell(self, message: str) -> None:
-        """Say it above the table; once that stands, below it."""
-        if self._live is None:
-            self.console.print(Text(f"[{time.monotonic() - self.started:6.1f} s] {message}"))
+        """Say it below the table."""
         self._said = message
 
     def show(self, story: Story, configuration: Configuration | None) -> None:
@@ -109,7 +107,7 @@ class LiveTable:
         table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
         table.add_column("", width=1)
         table.add_column("order", width=5, no_wrap=True)
-        table.add_column("script", no_wrap=True, overflow="ellipsis", width=37 if wide else 25)
+        table.add_column("script", no_wrap=True, overflow="ellipsis", width=27)
         table.add_column("stage", no_wrap=True, overflow="ellipsis", width=17 if wide else 12)
         if wide:
             table.add_column("supplier's number", no_wrap=True, overflow="ellipsis", width=28)
@@ -132,7 +130,7 @@ def _cells(row: Row, *, wide: bool) -> list[Text]:
 def _rest(rows: list[Row], shown: list[Row]) -> str:
     arrived = sum(row.mark == "=" for row in rows)
     hidden = len(rows) - len(shown)
-    return f"{arrived} of {len(rows)} are where their script ends" + (f"; {hidden} rows more" if hidden else "")
+    return f"{arrived} of {len(rows)} have arrived" + (f"; {hidden} rows are not shown" if hidden else "")
 
 
 def _line(text: str, style: str = "") -> Text:

@@ -26,7 +26,7 @@ def planned(progress: Progress) -> bool:
 
 def placed(progress: Progress) -> bool:
     """A supplier has it, and our books name the number."""
-    return bool(progress.supplier_numbers)
+    return bool(progress.supplier_orders)
 
 
 def asked(progress: Progress) -> bool:

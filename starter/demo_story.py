@@ -108,9 +108,9 @@ class Progress:
         return self.record.purchase_orders if self.record else ()
 
     @property
-    def supplier_numbers(self) -> list[str]:
-        """The suppliers' numbers that our books name."""
-        return [one.supplier_number for one in self.purchase_orders if one.supplier_number]
+    def supplier_orders(self) -> list[tuple[str, str]]:
+        """Supplier and number of each supplier order that our books name; two suppliers may use one number."""
+        return [(one.supplier, one.supplier_number) for one in self.purchase_orders if one.supplier_number]
 
     @property
     def checks(self) -> list[int]:

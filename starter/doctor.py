@@ -6,6 +6,7 @@ What can't be looked at is a finding too: one system that is away never hides wh
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -67,18 +68,31 @@ def _examine_outside(database: Database, configuration: Configuration, manner: M
         outside = build_dependencies(database).outside
     except PluginError:  # found before
         return []
+    with ExitStack() as ports:
+        return _examine_ports(database, configuration, outside, manner, ports)
+
+
+def _examine_ports(
+    database: Database, configuration: Configuration, outside: Outside, manner: Manner, ports: ExitStack
+) -> list[Finding]:
     findings = list(_alike_namespaces(configuration))
     suppliers: dict[str, SupplierPort] = {}
     for name, settings in configuration.suppliers.items():
         manner.progress(f"supplier {name}")
         port, found = _built(f"supplier {name}", outside.supplier, name)
+        if port is not None:
+            ports.callback(port.close)
         found += _checked(f"supplier {name}", port, _check_supplier)
         findings += found
         if port is not None and settings.enabled and not readiness.errors(found):
             suppliers[name] = port
     for name in configuration.channels:
         manner.progress(f"channel {name}")
-        findings += _examine_channel(database, outside, name, suppliers, manner)
+        shop, found = _built(f"channel {name}", outside.storefront, name)
+        findings += found
+        if shop is not None:
+            ports.callback(shop.close)
+            findings += _examine_channel(database, outside.configuration, name, shop, suppliers, manner)
     manner.progress("mail")
     mailer, found = _built("mail", lambda _: outside.mailer(), "")
     return findings + found + _checked("mail", mailer, lambda port: port.check())
@@ -123,12 +137,15 @@ def _alike_namespaces(configuration: Configuration) -> Iterable[Finding]:
 
 
 def _examine_channel(
-    database: Database, outside: Outside, name: str, suppliers: Mapping[str, SupplierPort], manner: Manner
+    database: Database,
+    configuration: Configuration,
+    name: str,
+    port: StorefrontPort,
+    suppliers: Mapping[str, SupplierPort],
+    manner: Manner,
 ) -> list[Finding]:
-    namespaces = sorted({one.metafield_namespace for one in outside.configuration.suppliers.values()})
-    port, findings = _built(f"channel {name}", outside.storefront, name)
-    if port is None:
-        return findings
+    namespaces = sorted({one.metafield_namespace for one in configuration.suppliers.values()})
+    findings: list[Finding] = []
     if manner.fix:
         findings += _checked(f"channel {name}", port, lambda shop: shop.fix(namespaces))
     findings += _checked(f"channel {name}", port, lambda shop: shop.check(namespaces))

@@ -95,7 +95,7 @@ def add_execution_ids(_logger: Any, _method: str, event: EventDict) -> EventDict
         _name_workflow(event, workflow.info().workflow_id)
     else:
         _name_workflow(event, _id_in_extra(event))
-    for name in _NOISE:
+    for name in (*_NOISE, "color_message", "__temporal_error_identifier"):
         event.pop(name, None)
     return event
 

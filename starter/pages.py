@@ -91,7 +91,7 @@ def _event(event: str) -> str:
 
 
 def _details(purchase_order: str | None, detail: Mapping[str, Any]) -> str:
-    words = [f"{name.replace('_', ' ')} {text_of(value)}" for name, value in detail.items()]
+    words = [f"{name.replace('_', ' ')} {_evidence(value)}" for name, value in detail.items() if name != "reasons"]
     return "; ".join([purchase_order, *words] if purchase_order else words)
 
 

@@ -91,6 +91,8 @@ def storefront(channel: str, summary: str) -> ActivityConfig:
         start_to_close_timeout=timedelta(minutes=1),
         schedule_to_close_timeout=timedelta(days=1),
         retry_policy=_POLITE,
+        # A write that is under way when we lose interest ends before anything else is written.
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         priority=URGENT,
         summary=summary,
     )

@@ -22,6 +22,7 @@ from models.contracts import (
     PurchaseOrderOutcome,
     PurchaseOrderRef,
     PurchaseOrderRequest,
+    Screening,
     ScreenRequest,
     ScreenVerdict,
 )
@@ -113,19 +114,10 @@ class OrderWorkflow(Steerable):
 
     async def _screen(self) -> None:
         """Claim the order, and check payment, address and articles; a person repairs what is missing."""
+        request = ScreenRequest(**self._ref.model_dump(), first_run_id=workflow.info().first_execution_run_id)
         while True:
             await self._leave_if_cancelled()
-            try:
-                screening = await workflow.execute_activity_method(
-                    StorefrontActivities.screen_order,
-                    ScreenRequest(**self._ref.model_dump(), first_run_id=workflow.info().first_execution_run_id),
-                    **options.storefront(
-                        self._request.channel, "Ask the storefront: still paid, address complete, articles known?"
-                    ),
-                )
-            except ActivityError:
-                await self._ask(await self._open(TaskCategory.STOREFRONT_REFUSED, what="the check", code="no answer"))
-                continue
+            screening = await self._screen_once(request)
             match screening.verdict:
                 case ScreenVerdict.CLEAR:
                     return
@@ -133,7 +125,21 @@ class OrderWorkflow(Steerable):
                     raise Ended(None)
                 case ScreenVerdict.FOREIGN_RUN:
                     raise Ended(OrderState.STORED)
-            await self._ask_about(screening.task)
+                case ScreenVerdict.ASK:
+                    await self._ask_about(screening.task)
+            request = request.model_copy(update={"screened_before": True})
+
+    async def _screen_once(self, request: ScreenRequest) -> Screening:
+        summary = "Ask the storefront: still paid, address complete, articles known?"
+        activity = workflow.start_activity_method(
+            StorefrontActivities.screen_order, request, **options.storefront(self._request.channel, summary)
+        )
+        try:
+            screening: Screening | None = await self._unless_interrupted(activity)
+        except ActivityError:  # a day without an answer
+            task = await self._open(TaskCategory.STOREFRONT_REFUSED, what="the check", code="no answer")
+            return Screening(verdict=ScreenVerdict.ASK, task=task)
+        return screening or Screening(verdict=ScreenVerdict.INTERRUPTED)
 
     async def _plan(self) -> PlanResult | None:
         """Plan the open quantity; None where nothing is open any more."""
@@ -141,11 +147,12 @@ class OrderWorkflow(Steerable):
             await self._leave_if_cancelled()
             self._show(stage="Planning")
             request = PlanRequest(**self._ref.model_dump(), plan_no=self._plan_no, excluded=tuple(self._excluded))
-            plan = await workflow.execute_activity_method(
-                OrderActivities.plan_order,
-                request,
-                **options.plan(f"Plan {self._plan_no}: who gets which line"),
+            activity = workflow.start_activity_method(
+                OrderActivities.plan_order, request, **options.plan(f"Plan {self._plan_no}: who gets which line")
             )
+            plan: PlanResult | None = await self._unless_interrupted(activity)
+            if plan is None:
+                continue
             match plan.verdict:
                 case PlanVerdict.PLANNED:
                     self._plan_no += 1

@@ -19,7 +19,6 @@ class Check:
 
     purchase_order_id: int
     kind: str
-    confirmed_at: datetime
     number: int
     due_at: datetime
     asked_at: datetime
@@ -42,9 +41,8 @@ def keep_check(tx: Transaction, check: Check, answer: str | None) -> int:
     insertion = upsert(tracking_checks).values(
         purchase_order_id=check.purchase_order_id,
         kind=check.kind,
-        confirmed_at=check.confirmed_at,
-        check_no=check.number,
         due_at=check.due_at,
+        check_no=check.number,
         asked_at=check.asked_at,
         errors=0 if answer is not None else 1,
         answer=answer,
@@ -55,7 +53,7 @@ def keep_check(tx: Transaction, check: Check, answer: str | None) -> int:
     }
     if answer is not None:
         changed["answer"] = answer
-    keys = ["purchase_order_id", "kind", "confirmed_at", "check_no"]
+    keys = ["purchase_order_id", "kind", "due_at"]
     keeping = insertion.on_conflict_do_update(index_elements=keys, set_=changed).returning(tracking_checks.c.errors)
     errors: int = tx.execute(keeping).scalar_one()
     return errors
@@ -66,8 +64,7 @@ def answer_to(tx: Transaction, check: Check) -> str | None:
     query = select(tracking_checks.c.answer).where(
         tracking_checks.c.purchase_order_id == check.purchase_order_id,
         tracking_checks.c.kind == check.kind,
-        tracking_checks.c.confirmed_at == check.confirmed_at,
-        tracking_checks.c.check_no == check.number,
+        tracking_checks.c.due_at == check.due_at,
     )
     return tx.execute(query).scalar()
 

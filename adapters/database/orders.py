@@ -179,6 +179,12 @@ def _ending(tx: Transaction, order_id: int) -> OrderState:
     return OrderState.OBSERVED if observed else OrderState.CANCELLED
 
 
+def request_cancel(tx: Transaction, order_id: int, *, now: datetime) -> None:
+    """Note that the customer's side has cancelled: nothing more is ordered, and no refund is owed by us."""
+    noting = update(orders).where(orders.c.id == order_id, orders.c.cancel_requested_at.is_(None))
+    tx.execute(noting.values(cancel_requested_at=now))
+
+
 def cancelled_here(tx: Transaction, order_id: int) -> int:
     """Count the units that we cancelled of an order that the storefront still holds for paid and uncancelled."""
     query = (

@@ -260,6 +260,21 @@ def end(tx: Transaction, purchase_order_id: int, state: PurchaseOrderState, *, n
     return ended
 
 
+def cancel_open_lines(tx: Transaction, purchase_order_id: int, order_id: int) -> None:
+    """Count what a cancelled purchase order leaves open as cancelled, on the order's lines: it is not planned again."""
+    mine = purchase_order_lines.c.purchase_order_id == purchase_order_id
+    left_open = (
+        select(purchase_order_lines.c.quantity - purchase_order_lines.c.shipped)
+        .where(mine, purchase_order_lines.c.line_id == order_lines.c.line_id)
+        .scalar_subquery()
+    )
+    counting = update(order_lines).where(
+        order_lines.c.order_id == order_id,
+        order_lines.c.line_id.in_(select(purchase_order_lines.c.line_id).where(mine)),
+    )
+    tx.execute(counting.values(cancelled=order_lines.c.cancelled + left_open))
+
+
 def outcome(tx: Transaction, purchase_order_id: int) -> Row[Any, Any, Any, Any]:
     """Read how a purchase order ended, and whether its order ended with it."""
     query = (

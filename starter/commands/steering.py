@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from adapters.database import notes, orders, views
+from adapters.database import notes, orders, tasks, views
 from adapters.database.commands import CommandOutcome
 from adapters.database.engine import Database
 from adapters.database.views import OrderRecord
@@ -279,9 +279,11 @@ def _jobs_where(
         raise typer.BadParameter("--where chooses the orders: give no REF and no --command-id")
     wanted = _read_filter(where)
     with database.begin() as tx:
+        if "category" in wanted:
+            asked = tasks.list_open(tx, category=TaskCategory(wanted["category"]))
+            found = views.read_orders(tx, {task["order_id"] for task in asked} - {None})
+            return [job for order in found for job in _jobs_asked(order, wanted, name, manner)]
         found = views.list_orders(tx, state=OrderState.OPEN, channel=wanted.get("channel"), limit=EVERY_OPEN_ORDER)
-    if "category" in wanted:
-        return [job for order in found for job in _jobs_asked(order, wanted, name, manner)]
     return [job for order in found for job in _jobs_at(order, wanted.get("supplier"), name, manner)]
 
 
@@ -297,7 +299,9 @@ def _read_filter(where: str) -> dict[str, str]:
 
 def _jobs_asked(order: OrderRecord, wanted: dict[str, str], name: CommandName, manner: Manner) -> list[Job]:
     """Answer the questions of this category that take this command; each answer names its task."""
-    jobs = []
+    jobs: list[Job] = []
+    if wanted.get("channel") not in (None, order.channel):
+        return jobs
     for task in order.tasks:
         if task["category"] != wanted["category"] or task["workflow_id"] is None:
             continue

@@ -412,6 +412,7 @@ async def cancelled_too_late(stage: Stage) -> Scene:
     await cancel_in_shop(scene)
     await answer(scene, "cancel_at_supplier", "release")
     ship(scene)
+    await answer(scene, "storefront_refused", "approve")  # it takes no fulfilment of what was cancelled there
     return scene
 
 

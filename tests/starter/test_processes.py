@@ -150,11 +150,9 @@ def test_a_worker_refuses_a_database_without_tables_or_configuration(
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("--help",), 0),
         (("orders", "--json"), 0),
         (("order", "show", "#none"), 1),
         (("order", "fly"), 2),
-        (("fly",), 2),
     ],
 )
 def test_exit_codes_tell_success_failure_and_misuse_apart(

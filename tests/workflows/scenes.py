@@ -22,6 +22,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from activities.intake import Intake
 from models.commands import Command, CommandName
@@ -153,7 +154,7 @@ class Scene:
         try:
             outcome = await asyncio.wait_for(self.handle.result(), seconds)
         except TimeoutError:
-            raise AssertionError(f"{self.request.name} has not ended: {self.events()}") from None
+            raise AssertionError(f"has not ended: {await self.standing()}") from None
         self.check_balance(outcome.ending)
         await self.check_histories()
         return outcome.ending
@@ -190,6 +191,21 @@ class Scene:
     def task(self, task_id: int) -> dict[str, Any]:
         """Read one task."""
         return self.world.rows("SELECT * FROM tasks WHERE id = :task", task=task_id)[0]
+
+    async def standing(self) -> str:
+        """Describe where it stands, for a test that fails: its timeline, and every pending activity."""
+        ids = [self.workflow_id, *(row["workflow_id"] for row in self.purchase_orders())]
+        lines = [f"{self.request.name}: {', '.join(self.events())}"]
+        for workflow_id in ids:
+            try:
+                raw = (await self.world.client.get_workflow_handle(workflow_id).describe()).raw_description
+            except RPCError as error:
+                lines.append(f"{workflow_id}: {error.message}")
+                continue
+            for one in raw.pending_activities:
+                name, said = one.activity_type.name, one.last_failure.message
+                lines.append(f"{workflow_id}: {name}, attempt {one.attempt}, state {one.state}: {said}")
+        return "\n".join(lines)
 
     def purchase_orders(self) -> list[dict[str, Any]]:
         """List its purchase orders, oldest first."""
@@ -267,7 +283,7 @@ class Scene:
         deadline = asyncio.get_running_loop().time() + seconds
         while not (found := await asyncio.to_thread(what)):
             if asyncio.get_running_loop().time() > deadline:
-                raise AssertionError(f"{self.request.name}: not within {seconds} s; {self.events()}")
+                raise AssertionError(f"not within {seconds} s: {await self.standing()}")
             await asyncio.sleep(0.1)
         return found
 

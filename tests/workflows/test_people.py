@@ -211,7 +211,8 @@ def options(scene: Scene, pause: Pause) -> Sequence[str]:
     """What a person types beside the answer."""
     match pause.category:
         case TaskCategory.ARTICLE_UNKNOWN:
-            return ("--ean", scene.line[0])
+            [line] = scene.rows("SELECT variant_id FROM order_lines WHERE order_id = :id")
+            return ("--ean", f"{line['variant_id']}={scene.line[0]}")
         case TaskCategory.ADDRESS_INCOMPLETE:
             return ("--postal-code", scene.postcode)
         case TaskCategory.SUBMIT_UNKNOWN:

@@ -47,7 +47,8 @@ async def follow_to_the_task(
         if rows:
             return handle, rows[0]
         await env.sleep(timedelta(hours=3))
-    raise AssertionError(f"no {category}: {world.rows('SELECT event, detail FROM timeline')}")
+    told = world.rows("SELECT event, detail FROM timeline WHERE order_id = :id", id=request.order_id)
+    raise AssertionError(f"no {category}: {told}")
 
 
 def checks_of(world: World, request: OrderRequest) -> tuple[datetime, list[dict[str, object]]]:

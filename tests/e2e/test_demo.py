@@ -1,0 +1,140 @@
+"""The demo as anybody runs it: a process of its own, without a terminal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+MARK = "DEMO_TEST_MARK"
+UNDER_WAY = "customers order"
+STARTS_WITHIN = 400.0  # the first start on a machine may build the Temporal server
+ENDS_WITHIN = 25.0
+
+
+@contextmanager
+def demo(output: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start a demo; its processes all carry the mark, whatever they are."""
+    mark = uuid4().hex
+    command = [sys.executable, "-m", "starter.cli", "demo", *arguments]
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env={**os.environ, MARK: mark}, stdout=stream, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process, mark
+    finally:
+        process.kill()
+        process.wait()
+
+
+def marked(mark: str) -> list[str]:
+    """List the living processes that carry the mark in their environment."""
+    if not Path("/proc/self/environ").exists():
+        listed = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
+        return [line for line in listed.splitlines() if mark in line]
+    return [folder.name for folder in Path("/proc").glob("[0-9]*") if mark in _environment(folder)]
+
+
+def _environment(folder: Path) -> str:
+    try:
+        return (folder / "environ").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, dict[str, object], list[str]]:
+    """Run one demo to its end: exit code, output, report, and what is left running."""
+    folder = tmp_path_factory.mktemp("demo")
+    output, report = folder / "output", folder / "report.json"
+    with demo(output, "--exit", "--report", str(report), "--seed", "3") as (process, mark):
+        code = process.wait(STARTS_WITHIN + 300)
+        left = marked(mark)
+    text = output.read_text()
+    assert report.exists(), text
+    return code, text, json.loads(report.read_text()), left
+
+
+def test_every_order_of_the_demo_ends_where_its_script_says(finished) -> None:
+    code, text, report, _ = finished
+
+    assert report["problems"] == [], text
+    assert code == 0
+    assert report["orders"] == 30
+    assert report["by_state"] == {"shipped": 25, "cancelled": 4, "test_placed": 1}
+
+
+def test_the_demo_loses_nothing_and_orders_nothing_twice(finished) -> None:
+    report = finished[2]
+
+    assert report["lost"] == 0
+    assert report["duplicates"] == 0
+    assert report["supplier_orders_placed"] == report["supplier_orders_expected"] == 30
+
+
+def test_the_demo_counts_what_people_were_told_and_asked(finished) -> None:
+    report = finished[2]
+
+    assert report["customer_messages"] == 27
+    assert report["internal_alerts"] == 4
+    assert report["tasks_opened"] == 12
+    assert report["tasks_answered"] == 11  # one was answered by the customer, in the shop
+
+
+def test_an_ordinary_order_of_the_demo_stays_within_its_budget_of_events(finished) -> None:
+    events = finished[2]["events_per_order"]
+
+    assert set(events) == {"OrderWorkflow", "PurchaseOrderWorkflow", "plain_order"}
+    assert 0 < events["plain_order"] <= 75
+
+
+def test_the_demo_writes_plain_lines_where_there_is_no_terminal(finished) -> None:
+    text = finished[1]
+
+    assert "\x1b" not in text
+    assert "\r" not in text
+    assert "a webhook with a forged signature was answered with 401" in text
+
+
+def test_a_demo_that_ended_leaves_no_process(finished) -> None:
+    assert finished[3] == []
+
+
+def test_a_demo_that_is_interrupted_stops_everything_and_says_so(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with demo(output) as (process, mark):
+        assert wait_until(lambda: UNDER_WAY in output.read_text(), STARTS_WITHIN), output.read_text()
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(ENDS_WITHIN) == 130
+        assert wait_until(lambda: not marked(mark), 5), output.read_text()
+        assert "Traceback" not in output.read_text()
+
+
+def test_a_demo_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with demo(output) as (process, mark):
+        assert wait_until(lambda: UNDER_WAY in output.read_text(), STARTS_WITHIN), output.read_text()
+        assert len(marked(mark)) > 8
+        process.kill()
+        process.wait()
+
+        assert wait_until(lambda: not marked(mark), ENDS_WITHIN)
