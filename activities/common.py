@@ -51,9 +51,18 @@ def ask(
 
 
 def ask_about(
-    tx: Transaction, deps: Dependencies, category: TaskCategory, order: PurchaseOrderView, **more: Any
+    tx: Transaction,
+    deps: Dependencies,
+    category: TaskCategory,
+    order: PurchaseOrderView,
+    *,
+    waited_for: bool = True,
+    **more: Any,
 ) -> OpenTask:
-    """Open a task that a purchase order's workflow waits for. ``facts`` add to the usual ones, the rest is evidence."""
+    """Open a task about a purchase order. ``facts`` add to the usual ones, the rest is evidence.
+
+    ``waited_for``: its workflow waits for the answer, and for no other question's.
+    """
     facts = {
         "order": order.order_name,
         "number": order.number,
@@ -65,7 +74,7 @@ def ask_about(
         key=f"purchase-order:{order.id}:{category}",
         order_id=order.order_id,
         purchase_order_id=order.id,
-        workflow_id=activity.info().workflow_id,
+        workflow_id=activity.info().workflow_id if waited_for else None,
     )
     evidence = {"purchase_order": order.number, "supplier": order.supplier, **more}
     draft = questions.draft(category, facts)

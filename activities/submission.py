@@ -175,8 +175,9 @@ class SubmissionActivities:
         return Money(amount=total.amount - shipping.amount, currency=total.currency)
 
     def _too_late(self, tx: Transaction, order: PurchaseOrderView, placed: PlacedOrder) -> Submission:
-        facts = {"supplier_number": placed.supplier_number}
-        ask_about(tx, self._deps, TaskCategory.LATE_REPLY, order, facts=facts, supplier_number=placed.supplier_number)
+        """Tell a person beside the question that stays open: whether it exists is theirs to say."""
+        number = {"supplier_number": placed.supplier_number}
+        ask_about(tx, self._deps, TaskCategory.LATE_REPLY, order, waited_for=False, facts=number, **number)
         return self._resolved(tx, submissions.lock(tx, order.id))
 
     def _refused(self, order: PurchaseOrderView, claim: Claim, refusal: Refused, entries: Entries) -> Submission:

@@ -152,6 +152,7 @@ async def _play(options: Options, world: World, screen: Screen, started: float) 
         await person.close()
         screen.close()
     facts = await gather_facts(world)
+    await asyncio.to_thread(_refresh, world.database, story)
     verdict = judge(story, facts, world.configuration)
     verdict.problems += trouble
     events = await count_events(client, story)

@@ -72,12 +72,15 @@ async def gather_facts(world: World) -> Facts:
 def judge(story: Story, facts: Facts, configuration: Configuration | None) -> Verdict:
     """Compare; every order keeps its own verdict too, with what it waits for where it has not ended."""
     duplicates, lost = find_duplicates(story, facts), find_lost(story, facts)
-    problems = [f"ordered without need: {one}" for one in duplicates] + [f"lost: {one}" for one in lost]
+    problems = [f"ordered without need: {one}" for one in duplicates]
     for progress in story.orders.values():
         progress.verdict = None
-        waits = "" if progress.ended else waiting_for(progress, configuration, datetime.now(UTC))
-        progress.verdict = (*_differences(progress, facts), *([f"waits for {waits}"] if waits else []))
-        problems += [f"{progress.name} ({progress.scenario.title}): {text}" for text in progress.verdict]
+        progress.verdict = tuple(
+            _differences(progress, facts) if progress.ended else _unfinished(progress, configuration)
+        )
+        problems += [f"{progress.label}: {text}" for text in progress.verdict]
+    named = {progress.name for progress in story.orders.values() if not progress.ended}
+    problems += [f"lost: {one}" for one in lost if one.partition(" ")[0] not in named]
     return Verdict(duplicates=duplicates, lost=lost, problems=[*problems, *_of_the_whole(story, facts)])
 
 
@@ -118,11 +121,15 @@ def _fulfilments(order: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in order["fulfillments"] if one["status"] == FULFILLED]
 
 
+def _unfinished(progress: Progress, configuration: Configuration | None) -> list[str]:
+    state = progress.record.state if progress.record else "not in our books"
+    waits = waiting_for(progress, configuration, datetime.now(UTC))
+    return [f"is {state}, should be {progress.scenario.ending.state}; waits for {waits}"]
+
+
 def _differences(progress: Progress, facts: Facts) -> Iterable[str]:
     wanted, record = progress.scenario.ending, progress.record
-    if record is None:
-        yield "our books do not know it"
-        return
+    assert record is not None
     if record.state is not wanted.state:
         yield f"is {record.state}, should be {wanted.state}"
     placed = [one for one in facts.supplier_orders if _pair(one) in progress.supplier_orders]
@@ -156,7 +163,7 @@ def _of_the_whole(story: Story, facts: Facts) -> Iterable[str]:
     wanted = sum(one.scenario.ending.alerts for one in story.orders.values())
     if (alerts := len(_alerts(facts))) != wanted:
         subjects = "; ".join(mail["subject"] for mail in _alerts(facts))
-        yield f"{alerts} alerts to people inside, should be {wanted}: {subjects}"
+        yield f"{alerts} alerts to people inside, should be {wanted}: {subjects or 'none'}"
     known = {one.record.id for one in story.orders.values() if one.record}
     if strange := [str(task.category) for task in story.tasks if task.order_id not in known]:
         yield f"people were asked beside the orders: {', '.join(strange)}"

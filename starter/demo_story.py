@@ -98,6 +98,11 @@ class Progress:
     verdict: tuple[str, ...] | None = None  # what is wrong at the end; None while it was not compared
 
     @property
+    def label(self) -> str:
+        """What people call it."""
+        return f"{self.name} ({self.scenario.title})" if self.name else self.scenario.title
+
+    @property
     def ended(self) -> bool:
         """Say whether our books are closed on it."""
         return self.record is not None and self.record.state in ORDER_ENDINGS

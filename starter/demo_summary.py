@@ -13,6 +13,8 @@ WAITING_FOR_PEOPLE = "NeedsAttention=true"
 def links(world: World) -> list[str]:
     """Name where to look, each short enough for 80 columns."""
     workflows = f"{world.stack.ui_url}/namespaces/{world.stack.namespace}/workflows"
+    if not world.stack.ui_url:
+        return [f"Temporal {world.stack.temporal_address}, namespace {world.stack.namespace}; API {world.url('api')}"]
     return [
         f"Temporal UI {world.stack.ui_url}   API {world.url('api')}/healthz",
         f"? {workflows}?query={WAITING_FOR_PEOPLE}",

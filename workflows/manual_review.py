@@ -1,232 +1,40 @@
-"""The pause for a person: what every lifecycle shares to be steered, to ask, and to be answered.
+"""The pause for a person: how a lifecycle asks, waits for the answer, and brings a silent question up again.
 
-A question is opened in the database by the activity that found the reason for it. The lifecycle waits here until it
-is answered: by the ``command`` Update, by its tolerant twin, the ``override`` signal, or by the world itself.
+A question is opened in the database by the activity that found the reason for it; the lifecycle waits here. It is
+answered by a command (see ``steering``), or by the world itself: news, or a cancel.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from pydantic import ValidationError
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.tasks import TaskActivities
-from models.commands import Command, CommandName, CommandReceipt
-from models.contracts import CommandRecord, MalformedCommand, TaskReminder, TaskRequest
+from models.commands import Command, CommandName
+from models.contracts import TaskReminder, TaskRequest
 from models.tasks import OpenTask, TaskCategory
 from workflows import options, search_attributes
 
-Result = TypeVar("Result")
-Outcome = TypeVar("Outcome", covariant=True)
 
-COMMAND_HELP = (
-    "Steer this lifecycle or answer its open question. One JSON object: "
-    '{"command": "release" | "hold" | "cancel" | "reroute" | "resubmit" | "confirm_submission" | "mark_shipped" | '
-    '"change_address" | "approve" | "reject" | "extend_tracking", "actor": "your login", …}. '
-    "confirm_submission needs supplier_number, mark_shipped tracking_number, change_address address_id, "
-    'extend_tracking extend_by ("24h"). The current details say what is asked.'
-)
-
-
-class Activity(Protocol[Outcome]):
-    """A started activity: awaitable, and cancellable."""
-
-    def done(self) -> bool: ...
-    def cancel(self) -> bool: ...
-    def __await__(self) -> Any: ...
-
-
-class Ended(Exception):  # noqa: N818 - it is an outcome, not an error
-    """Leave the story early, with the state it ends in."""
-
-    def __init__(self, state: Any) -> None:
-        super().__init__(str(state))
-        self.state = state
-
-
-class Steerable:
-    """A lifecycle that people can steer. Subclasses tell their story and say which commands fit the moment."""
+class Asking:
+    """A lifecycle that can ask a person: one question at a time, shown to operators while it is open."""
 
     def __init__(self, order_id: int, purchase_order_id: int | None = None) -> None:
         self._order_id = order_id
         self._purchase_order_id = purchase_order_id
         self._stage = ""
-        self._finished = False
         self._held = False
         self._cancel_wanted = False
+        self._news = 0  # facts that arrived from outside; a wait ends when it rises
         self._question: OpenTask | None = None  # open and unclaimed
         self._answer: Command | None = None  # claimed and recorded
         self._newest_task_id = 0
         self._reminders: asyncio.Task[None] | None = None
-        self._news = 0  # facts that arrived from outside; a wait ends when it rises
-        self._receipts: dict[str, CommandReceipt] = {}
-        self._event_ids: list[str] = []
-
-    # What subclasses say.
-
-    def _next_step(self, command: Command) -> str:
-        """Say what happens now that this command was taken."""
-        return f"{command.command.replace('_', ' ')} taken; the timeline shows what follows"
 
     def _render(self) -> str:
         """Render the current details for the Temporal UI, in Markdown."""
         raise NotImplementedError
-
-    async def _on_taken(self, command: Command, *, answered: bool) -> None:
-        """React to a command that was taken and recorded, beyond what is common to all lifecycles."""
-
-    def _refusal_of(self, command: Command) -> str | None:
-        """Say why this command does not fit the moment, beyond what is common to all lifecycles."""
-        return f"{command.command} answers no open question here"
-
-    def _refusal_to_hold(self) -> str | None:
-        """Say why a hold would stop nothing any more."""
-        return None
-
-    # Messages.
-
-    @workflow.update(name="command", description=COMMAND_HELP)
-    async def command(self, command: Command) -> CommandReceipt:
-        """Steer this lifecycle or answer its open question; refused with the reason where it does not fit."""
-        command_id = self._command_id(command)
-        await self._question_arrives(command)
-        if command_id in self._receipts:
-            return self._receipts[command_id]
-        self._check_command(command)
-        return await self._take(command, command_id)
-
-    @command.validator
-    def _check_command(self, command: Command) -> None:
-        if self._command_id(command) in self._receipts or self._is_early(command):
-            return
-        if reason := self._refusal(command):
-            raise ApplicationError(reason, type="CommandRefused", non_retryable=True)
-
-    @workflow.signal(name="override", description=COMMAND_HELP)
-    async def override(self, *args: Any) -> None:
-        """Take the same commands as the Update, from the Temporal UI and batch operations; refusals go to the timeline."""
-        try:
-            command = Command.model_validate(only_argument(args))
-        except (ValueError, TypeError) as error:
-            await self._record_malformed("override", describe_malformed(error))
-            return
-        command_id = command.command_id or workflow.uuid4().hex
-        await self._question_arrives(command)
-        if command_id in self._receipts:
-            return
-        if reason := self._refusal(command):
-            await self._record(command, command_id, refused=reason)
-            return
-        await self._take(command, command_id)
-
-    @workflow.query(description="What it is doing, what it waits for, and which answers are open.")
-    def status(self) -> dict[str, Any]:
-        """Describe the moment: stage, hold, and the open question with the answers it takes."""
-        question = self._question
-        return {
-            "stage": self._stage,
-            "held": self._held,
-            "cancelling": self._cancel_wanted,
-            "question": question.question if question else None,
-            "task_id": question.task_id if question else None,
-            "answers": [str(answer) for answer in question.answers] if question else [],
-        }
-
-    def _is_early(self, command: Command) -> bool:
-        """Say whether this answers a question that was opened but has not reached this lifecycle yet."""
-        return not self._finished and command.task_id is not None and command.task_id > self._newest_task_id
-
-    async def _question_arrives(self, command: Command) -> None:
-        """An answer can overtake its question by a moment: the task is committed before this lifecycle hears of it."""
-        if self._is_early(command):
-            with contextlib.suppress(asyncio.TimeoutError):
-                await workflow.wait_condition(
-                    lambda: not self._is_early(command),
-                    timeout=options.EARLY_ANSWER,
-                    timeout_summary="An answer came before its question",
-                )
-
-    def _refusal(self, command: Command) -> str | None:
-        """Say why a command can't be taken now; None where it can."""
-        if self._finished:
-            return "this has ended"
-        if command.task_id is not None and (self._question is None or command.task_id != self._question.task_id):
-            return f"task {command.task_id} is not open here any more"
-        if self._question is not None and command.command in self._question.answers:
-            return None
-        match command.command:
-            case CommandName.HOLD:
-                return "it is held already" if self._held else self._refusal_to_hold()
-            case CommandName.RELEASE:
-                return None if self._held else "nothing here waits for a release"
-            case CommandName.CANCEL:
-                return "it is being cancelled already" if self._cancel_wanted else None
-            case _:
-                return self._refusal_of(command)
-
-    async def _take(self, command: Command, command_id: str) -> CommandReceipt:
-        """Claim at once, so that the second of two racing answers is refused; then record, then act."""
-        receipt = CommandReceipt(command_id=command_id, next=self._next_step(command))
-        self._receipts[command_id] = receipt
-        answered = self._question if self._question and command.command in self._question.answers else None
-        if answered:
-            self._question = None
-        if command.command is CommandName.HOLD:
-            self._held = True
-        elif command.command is CommandName.RELEASE:
-            self._held = False
-        elif command.command is CommandName.CANCEL and not answered:
-            self._cancel_wanted = True
-        await self._record(command, command_id, task_id=answered.task_id if answered else None)
-        if answered:
-            self._answer = command
-            self._news += 1  # whoever poses a question and goes on working looks up
-        await self._on_taken(command, answered=answered is not None)
-        return receipt
-
-    def _heard(self, event_id: str) -> bool:
-        """Say whether this event was heard before, and remember it."""
-        if event_id in self._event_ids:
-            return True
-        self._event_ids.append(event_id)
-        return False
-
-    def _command_id(self, command: Command) -> str:
-        update = workflow.current_update_info()
-        return command.command_id or (update.id if update else "")
-
-    # The story's tools.
-
-    async def _guarded(self, story: Coroutine[Any, Any, Result]) -> Result:
-        """Run the story to its end. Cancel in the Temporal UI is the cancel command: it never cuts the story short."""
-        self._show()
-        task = asyncio.create_task(story)
-        while not task.done():
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                await self._cancelled_from_outside()
-        self._finished = True
-        if self._question or self._answer:
-            self._lay_aside()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return task.result()
-
-    async def _cancelled_from_outside(self) -> None:
-        """Take it as a wish: a click says nothing of what is true at a supplier, so it answers no open question."""
-        if not self._finished and not self._cancel_wanted:
-            self._cancel_wanted = True
-            await self._record(Command(command=CommandName.CANCEL), f"cancel-{workflow.info().run_id}")
-
-    async def _gate(self) -> None:
-        """Stop before a step that leaves the house: while held, a person is asked."""
-        while self._held and not self._cancel_wanted:
-            answer = await self._ask(await self._open(TaskCategory.HELD, reason="a person asked to hold it"))
-            self._cancel_wanted |= answer is not None and answer.command is CommandName.CANCEL
 
     async def _ask(self, task: OpenTask, *, whatever_happens: bool = False) -> Command | None:
         """Wait for the answer to an open task. None where the world answered first: news arrived, or a cancel is wanted.
@@ -258,26 +66,11 @@ class Steerable:
         self._show(*search_attributes.attention(None))
         return answer
 
-    async def _unless_interrupted(self, activity: Activity[Result], *, news: bool = False) -> Result | None:
-        """Await an activity, but not past a wanted cancel (or, for polls, news): then it is cancelled, and None.
-
-        A value that arrives while it is being cancelled is returned: a "shipped" is never lost.
-        """
-        heard, wanted = self._news, self._cancel_wanted
-        await workflow.wait_condition(
-            lambda: activity.done() or self._cancel_wanted != wanted or (news and self._news > heard)
-        )
-        interrupted = not activity.done()
-        if interrupted:
-            activity.cancel()
-        try:
-            value: Result = await activity
-        except (ActivityError, asyncio.CancelledError):
-            # Cancelled in between, or an attempt that said "not yet" after the cancel and so was its last.
-            if interrupted:
-                return None
-            raise
-        return value
+    async def _gate(self) -> None:
+        """Stop before a step that leaves the house: while held, a person is asked."""
+        while self._held and not self._cancel_wanted:
+            answer = await self._ask(await self._open(TaskCategory.HELD, reason="a person asked to hold it"))
+            self._cancel_wanted |= answer is not None and answer.command is CommandName.CANCEL
 
     async def _open(self, category: TaskCategory, **facts: str) -> OpenTask:
         """Open a task for something that the lifecycle itself noticed."""
@@ -297,30 +90,6 @@ class Steerable:
         if updates:
             workflow.upsert_search_attributes(updates)
         workflow.set_current_details(self._render())
-
-    # Records and reminders.
-
-    async def _record(
-        self, command: Command, command_id: str, *, task_id: int | None = None, refused: str | None = None
-    ) -> None:
-        record = CommandRecord(
-            order_id=self._order_id,
-            purchase_order_id=self._purchase_order_id,
-            command=command,
-            command_id=command_id,
-            task_id=task_id,
-            refused=refused,
-        )
-        summary = f"Record: {command.command} by {command.actor}{', refused' if refused else ''}"
-        await workflow.execute_activity_method(TaskActivities.record_command, record, **options.record(summary))
-
-    async def _record_malformed(self, handler: str, reason: str) -> None:
-        record = MalformedCommand(
-            order_id=self._order_id, purchase_order_id=self._purchase_order_id, handler=handler, reason=reason[:200]
-        )
-        await workflow.execute_activity_method(
-            TaskActivities.record_malformed, record, **options.record(f"Record: unreadable {handler}")
-        )
 
     def _start_reminders(self, task: OpenTask) -> None:
         self._stop_reminders()
@@ -343,20 +112,3 @@ class Steerable:
                 TaskActivities.remind, reminder, **options.record(f"Remind: {task.category}")
             )
             wait = task.escalate_after
-
-
-def only_argument(args: tuple[Any, ...]) -> Any:
-    """Return the one argument a message must carry. Raises ValueError for none and for too many."""
-    if len(args) != 1:
-        raise ValueError(f"expected one JSON object, got {len(args)} arguments")
-    return args[0]
-
-
-def describe_malformed(error: Exception) -> str:
-    """Say what was wrong with a message without repeating anything it held."""
-    if isinstance(error, ValidationError):
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        return "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'message'}: {problem['type']}" for problem in problems
-        )
-    return str(error) if isinstance(error, ValueError) else type(error).__name__

@@ -31,8 +31,8 @@ from models.statuses import OrderState, PurchaseOrderState
 from models.tasks import OpenTask, TaskCategory
 from workflows import options, search_attributes
 from workflows.decisions import presentation
-from workflows.manual_review import Ended, Steerable, describe_malformed, only_argument
 from workflows.purchase_order import PurchaseOrderWorkflow
+from workflows.steering import Ended, Steerable, describe_malformed, only_argument, start_input
 
 ChildHandle = workflow.ChildWorkflowHandle[PurchaseOrderWorkflow, PurchaseOrderOutcome]
 
@@ -47,7 +47,8 @@ class OrderWorkflow(Steerable):
     """A paid customer order: screened, planned, ordered at its suppliers, and settled once its last parcel has left."""
 
     @workflow.init
-    def __init__(self, request: OrderRequest) -> None:
+    def __init__(self, request: OrderRequest | None = None) -> None:
+        request = start_input(request)
         super().__init__(request.order_id)
         self._request = request
         self._ref = OrderRef(order_id=request.order_id, channel=request.channel)
@@ -60,7 +61,7 @@ class OrderWorkflow(Steerable):
         self._running: list[str] = []  # workflow ids of purchase orders without an outcome
 
     @workflow.run
-    async def run(self, request: OrderRequest) -> OrderOutcome:  # noqa: ARG002 - held since __init__
+    async def run(self, request: OrderRequest | None = None) -> OrderOutcome:  # noqa: ARG002 - held since __init__
         """Screen, plan, order at the suppliers, plan again for what they did not deliver, settle."""
         return await self._guarded(self._story())
 

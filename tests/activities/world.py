@@ -67,6 +67,7 @@ CAPABILITIES = Capabilities(
     line_level_shipments=False,
     test_orders=True,
 )
+PROCESSING = SupplierOrderStatus(state=SupplierState.ACKNOWLEDGED, status_text="Processing")
 _ids = itertools.count(1)
 Result = TypeVar("Result")
 
@@ -86,8 +87,8 @@ class RecordedSupplier:
     placed: list[SupplierOrder] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     on_place: Callable[[SupplierOrder], None] = lambda _order: None
-    on_stock: Callable[[], None] = lambda: None
-    status: SupplierOrderStatus = SupplierOrderStatus(state=SupplierState.ACKNOWLEDGED, status_text="Processing")
+    on_stock: Callable[[], object] = lambda: None
+    status: SupplierOrderStatus = PROCESSING
     first_state: SupplierState = SupplierState.ACKNOWLEDGED
 
     @property
@@ -395,12 +396,9 @@ class BrokenCommit:
             driver.commit()
         self._terminate(driver.info.backend_pid)
         if self._after:
+            connection.invalidate()  # as the driver's own error would
             raise OperationalError("COMMIT", {}, Exception("the server closed the connection"))
 
     def _terminate(self, backend: int) -> None:
-        killer = self._engine.raw_connection()
-        try:
-            with killer.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(%s)", (backend,))
-        finally:
-            killer.close()
+        with self._engine.connect() as killer:
+            killer.execute(text("SELECT pg_terminate_backend(:backend)"), {"backend": backend})

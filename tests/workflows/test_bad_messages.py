@@ -194,8 +194,9 @@ STARTS: dict[str, list[Payload]] = {
     "null": [as_json(None)],
     "an empty object": [as_json({})],
     "a field of a wrong type": [as_json({"order_id": SECRET, "channel": "main"})],
-    "two arguments": [as_json({}), as_json({})],
-    **UNDECODABLE,
+    "broken JSON": UNDECODABLE["broken JSON"],
+    "no text": UNDECODABLE["no text"],
+    "bottomless nesting": UNDECODABLE["bottomless nesting"],
 }
 
 

@@ -1,0 +1,184 @@
+"""Placing a purchase order: choose shipping, write the cost id, submit at most once, and settle what is in doubt."""
+
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+from temporalio.workflow import ActivityConfig
+
+from activities.storefronts import StorefrontActivities
+from activities.submission import SubmissionActivities
+from activities.suppliers import SupplierActivities
+from models.commands import CommandName
+from models.contracts import (
+    ConfirmRequest,
+    PurchaseOrderRef,
+    PurchaseOrderRequest,
+    StepResult,
+    StepVerdict,
+    Submission,
+    SubmitRequest,
+)
+from models.identifiers import storefront_queue
+from models.statuses import PurchaseOrderState
+from models.tasks import TaskCategory
+from workflows import options, search_attributes
+from workflows.steering import Ended, Steerable
+
+_ENDINGS = {
+    StepVerdict.OBSERVED: PurchaseOrderState.OBSERVED,
+    StepVerdict.WITHDRAWN: PurchaseOrderState.CANCELLED,
+    StepVerdict.REJECTED: PurchaseOrderState.REJECTED,
+    StepVerdict.CANCELLED: PurchaseOrderState.CANCELLED_BY_SUPPLIER,
+}
+
+
+class Placing(Steerable):
+    """The first half of a purchase order's life. Nothing is ordered until ``_submission`` is set."""
+
+    def __init__(self, request: PurchaseOrderRequest) -> None:
+        super().__init__(request.order_id, request.purchase_order_id)
+        self._request = request
+        self._profile = request.profile
+        self._ref = PurchaseOrderRef(
+            purchase_order_id=request.purchase_order_id, order_id=request.order_id, channel=request.channel
+        )
+        self._stage = "ChoosingShipping"
+        self._submission: Submission | None = None
+
+    async def _place(self) -> None:
+        """Quote, announce and order; again from the start while the destination changes under the quote."""
+        placed = False
+        while not placed:
+            await self._choose_shipping()
+            await self._write_shipping_choice()
+            placed = await self._submit()
+
+    async def _choose_shipping(self) -> None:
+        self._show(stage="ChoosingShipping")
+        summary = f"Rates of {self._profile.display_name}: preferred carrier, else the fallback rule"
+        await self._step(SupplierActivities.choose_shipping, options.supplier_question(self._profile, summary))
+
+    async def _write_shipping_choice(self) -> None:
+        config = options.storefront(self._request.channel, "Write the cost id to the storefront order")
+        await self._step(StorefrontActivities.write_shipping_choice, config)
+
+    async def _submit(self) -> bool:
+        """Place the order at the supplier. False where the destination changed and shipping must be chosen again."""
+        while self._submission is None:
+            await self._leave_if_cancelled()
+            submission = await self._submit_once(workflow.now() + self._profile.unreachable_deadline)
+            match submission.verdict:
+                case StepVerdict.DONE:
+                    self._placed(submission)
+                case StepVerdict.REQUOTE:
+                    return False
+                case StepVerdict.UNKNOWN:
+                    await self._settle_doubt(submission)
+                case StepVerdict.ASK:
+                    await self._ask_how_to_go_on(submission)
+                case StepVerdict.INTERRUPTED:  # nothing was sent: look at what came in between, then go on
+                    continue
+                case _:
+                    raise Ended(_ENDINGS[submission.verdict])
+        return True
+
+    async def _submit_once(self, give_up_at: datetime) -> Submission:
+        request = SubmitRequest(**self._ref.model_dump(), give_up_at=give_up_at)
+        activity = workflow.start_activity_method(
+            SubmissionActivities.submit_purchase_order,
+            request,
+            **options.submission(self._profile, f"Order at {self._profile.display_name} as {self._request.number}"),
+        )
+        try:
+            submission: Submission | None = await self._unless_interrupted(activity)
+        except ActivityError:
+            submission = None  # it ran out of time: only the fence knows what became of it
+        if submission is not None:
+            return submission
+        return await workflow.execute_activity_method(
+            SubmissionActivities.resolve_submission, self._ref, **options.record("Did the request leave?")
+        )
+
+    async def _settle_doubt(self, submission: Submission) -> None:
+        """Ask a person whether the supplier has it, and act on the answer. Nothing else may end this wait."""
+        assert submission.task is not None
+        answer = await self._ask(submission.task, whatever_happens=True)
+        assert answer is not None
+        if answer.command is CommandName.CONFIRM_SUBMISSION:
+            assert answer.supplier_number is not None
+            request = ConfirmRequest(**self._ref.model_dump(), supplier_number=answer.supplier_number)
+            summary = "Keep the number that the person found"
+            self._placed(
+                await workflow.execute_activity_method(
+                    SubmissionActivities.confirm_submission, request, **options.record(summary)
+                )
+            )
+        elif answer.command is CommandName.RESUBMIT:
+            summary = "Allow one more submission"
+            await workflow.execute_activity_method(
+                SubmissionActivities.reopen_submission, self._ref, **options.record(summary)
+            )
+        else:
+            raise Ended(PurchaseOrderState.CANCELLED)
+
+    def _placed(self, submission: Submission) -> None:
+        assert submission.supplier_number is not None
+        self._submission = submission
+        stage = "Tracking" if submission.acknowledged else "AwaitingAcknowledgement"
+        self._show(search_attributes.SUPPLIER_ORDERS.value_set([submission.supplier_number]), stage=stage)
+
+    # What every step shares.
+
+    async def _step(self, activity: Any, config: ActivityConfig) -> None:
+        """Take one step; where a person must answer, ask, and take it again."""
+        while True:
+            await self._leave_if_cancelled()
+            result = await self._attempt(activity, self._ref, config)
+            match result.verdict:
+                case StepVerdict.DONE:
+                    return
+                case StepVerdict.INTERRUPTED:
+                    continue
+                case StepVerdict.ASK:
+                    if await self._ask_how_to_go_on(result):
+                        return
+                case _:
+                    raise Ended(_ENDINGS[result.verdict])
+
+    async def _attempt(self, activity: Any, request: PurchaseOrderRef, config: ActivityConfig) -> StepResult:
+        """Take a step once. One that its retries could not bring to an end becomes a question to a person."""
+        handle = workflow.start_activity_method(activity, request, **config)
+        try:
+            result: StepResult | None = await self._unless_interrupted(handle)
+        except ActivityError:
+            at_storefront = config["task_queue"] == storefront_queue(self._request.channel)
+            category = TaskCategory.STOREFRONT_REFUSED if at_storefront else TaskCategory.SUPPLIER_UNREACHABLE
+            task = await self._open(category, what=config["summary"] or "", code="no answer")
+            return StepResult(verdict=StepVerdict.ASK, task=task)
+        return result or StepResult(verdict=StepVerdict.INTERRUPTED)
+
+    async def _ask_how_to_go_on(self, result: StepResult) -> bool:
+        """Ask about a step that can't be taken as things stand. True: go on without it."""
+        await self._leave_if_cancelled()
+        assert result.task is not None
+        answer = await self._ask(result.task)
+        command = answer.command if answer else None
+        if command is CommandName.REROUTE and self._submission is None:
+            raise Ended(PurchaseOrderState.RETURNED)
+        if command is CommandName.CANCEL:
+            self._cancel_wanted = True
+        return command is CommandName.APPROVE
+
+    async def _leave_if_cancelled(self) -> None:
+        """Before anything was ordered a cancel ends the story, and a hold stops it; afterwards neither does."""
+        if self._submission is None:
+            await self._gate()
+            if self._cancel_wanted:
+                raise Ended(PurchaseOrderState.CANCELLED)
+
+    def _confirmed_at(self) -> datetime:
+        assert self._submission is not None
+        assert self._submission.confirmed_at is not None
+        return self._submission.confirmed_at
