@@ -28,7 +28,7 @@ log = structlog.get_logger()
 WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
 DRAIN = timedelta(seconds=20)
 RECONCILE_EVERY = 10.0  # seconds
-STOREFRONT_SLOTS = 50
+STOREFRONT_SLOTS = 20
 CACHED_WORKFLOWS = 1000
 
 # Loaded once per process instead of once per run, and never policed: so only what holds no clock and no chance of its
@@ -90,7 +90,7 @@ class Fleet:
     client: Client
     registry: Registry
     outside: Outside
-    order_slots: int = 64  # activities on our own database at once
+    order_slots: int = 32  # activities on our own database at once
     cached_workflows: int = CACHED_WORKFLOWS  # kept in memory between their tasks; the others are replayed
     _running: dict[str, "_Served"] = field(default_factory=dict)
 

@@ -21,11 +21,12 @@ class Entries:
     def __init__(self, subject: CallSubject) -> None:
         self.subject = subject
         self.records: list[CallRecord] = []
+        self.saved = 0  # how many of them a transaction has written, as far as we know
 
     def save(self, tx: Transaction) -> None:
-        """Write them with this transaction."""
+        """Write them with this transaction. A transaction that is tried again writes them again."""
         calls.save(tx, self.subject, self.records)
-        self.records.clear()
+        self.saved = len(self.records)
 
 
 class CallJournal:
@@ -48,8 +49,12 @@ class CallJournal:
         token = self._entries.set(entries)
         try:
             yield entries
+        except SQLAlchemyError:
+            entries.saved = 0  # the transaction that wrote them may be gone
+            raise
         finally:
             self._entries.reset(token)
+            del entries.records[: entries.saved]
             if entries.records:
                 self._save_alone(entries)
 

@@ -14,7 +14,7 @@ from adapters.database import calls, incidents, mails, tasks
 from adapters.database.engine import Transaction
 from adapters.database.mails import Letter
 from adapters.database.purchase_orders import PurchaseOrderView
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, AuthenticationFailed
 from models.base import format_duration
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import questions
@@ -28,14 +28,21 @@ def not_reached(
     """A question to the supplier went unanswered: raise to repeat it, or, past the deadline, open a task."""
     with deps.database.begin() as tx:
         entries.save(tx)
-        if calls.latest_failed(tx, order.supplier, FAILURES_BEFORE_INCIDENT):
-            _join(tx, deps, order, incidents.UNREACHABLE, error.code)
+        note_failure(tx, deps, order, error)
         if now() >= give_up_at:
             waited = format_duration(deps.outside.supplier_settings(order.supplier).unreachable_deadline)
             return ask_about(
                 tx, deps, TaskCategory.SUPPLIER_UNREACHABLE, order, facts={"waited": waited}, code=error.code
             )
     raise unanswered(error, activity.info().attempt) from None
+
+
+def note_failure(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, error: AdapterError) -> None:
+    """Join or open an incident: at once where our credentials fail, else after a few calls in a row without an answer."""
+    if isinstance(error, AuthenticationFailed):
+        _join(tx, deps, order, incidents.CREDENTIALS, error.code)
+    elif calls.latest_failed(tx, order.supplier, FAILURES_BEFORE_INCIDENT):
+        _join(tx, deps, order, incidents.UNREACHABLE, error.code)
 
 
 def account_held(deps: Dependencies, order: PurchaseOrderView, code: str) -> ApplicationError:
@@ -69,6 +76,11 @@ def _explain(name: str, kind: str) -> Sequence[str]:
         return [
             f"{name} takes none of our orders.",
             "They wait; one is tried per interval, and the rest follow once it is taken. Put the account right there.",
+        ]
+    if kind == incidents.CREDENTIALS:
+        return [
+            f"{name} does not accept our credentials.",
+            "Orders wait. Renew the token where the configuration names it, then restart the workers.",
         ]
     return [
         f"{name} can't be reached.",

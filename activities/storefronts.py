@@ -57,7 +57,7 @@ class StorefrontActivities:
                     problem = self._judge(tx, request, facts)
                 if request.screened_before:
                     answer = "the order was checked again"
-                    tasks.close_open_ones(tx, order_id=order.id, now=now(), answer=answer)
+                    tasks.close_of_workflow(tx, activity.info().workflow_id or "", now=now(), answer=answer)
                 return self._screened(tx, order.id, facts, problem)
 
     def _judge(self, tx: Transaction, request: ScreenRequest, facts: StorefrontFacts) -> Problem | None:
@@ -160,6 +160,8 @@ class StorefrontActivities:
         fulfilment_id: str,
         request: FulfilRequest,
     ) -> FulfilmentResult:
+        if request.complete:
+            orders.lock(tx, order.order_id)
         new = [parcel for parcel in parcels if not parcel.told]
         if new:
             purchase_orders.keep_fulfilment(tx, order.id, fulfilment_id)

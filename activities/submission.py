@@ -5,18 +5,21 @@ attempt died or was cut off after its claim, so the order is in doubt. Settled: 
 That makes repeating the activity safe, so a supplier that can't be reached costs no events.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 
 from activities import outages
 from activities.common import Dependencies, ask_about, now, subject
-from activities.failures import unanswered, wait
+from activities.failures import wait
 from activities.journal import Entries
 from adapters.database import incidents, purchase_orders, submissions, timeline
-from adapters.database.engine import Transaction
+from adapters.database.engine import Transaction, lost_connection
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.database.submissions import Claim
 from adapters.errors import AccountHold, AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
@@ -30,6 +33,8 @@ from workflows.decisions import articles, destinations
 
 MOST_QUOTES = 3  # a supplier that refuses its own quotes this often is asked about, not asked again
 QUOTE_EXPIRED = "shipping_cost_code_error"
+SEND_WITHIN = 5.0  # seconds from the claim to the request; a stalled attempt must not send
+PERSIST_SECONDS = 8.0  # within the activity's margin over the request's own time-out
 TRY_ELSEWHERE = frozenset({"no_stock", "product_error"})
 
 
@@ -40,6 +45,8 @@ class _Sending:
     claim: Claim
     order: PurchaseOrderView
     document: SupplierOrder
+    recovering: bool  # the supplier was in trouble: a success ends its incidents
+    claimed: float = field(default_factory=time.time)
 
 
 class SubmissionActivities:
@@ -62,7 +69,7 @@ class SubmissionActivities:
                 task = outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
                 return Submission(verdict=StepVerdict.ASK, task=task)
             sending = self._claim(order, short)
-            return self._send(sending, entries) if isinstance(sending, _Sending) else sending
+            return self._send(sending, request, entries) if isinstance(sending, _Sending) else sending
 
     def _short_of(self, order: PurchaseOrderView) -> list[str]:
         """List the articles that the supplier has not enough of now."""
@@ -86,12 +93,12 @@ class SubmissionActivities:
                 return stopped
             if order.address is None or destinations.key(order.address) != order.quoted_for:
                 return Submission(verdict=StepVerdict.REQUOTE)
-            self._wait_out_account_hold(tx, order)
+            turn = self._turn(tx, order)
             document = self._document(order)
             lines = [line.model_dump(mode="json") for line in document.lines]
             kept = {"quote_id": document.quote_id, "lines": lines, "test": document.test, "number": order.number}
             claim = submissions.claim(tx, order, uuid4().hex, kept, now())
-        return _Sending(claim, order, document)
+        return _Sending(claim, order, document, recovering=turn.probing or activity.info().attempt > 1)
 
     def _document(self, order: PurchaseOrderView) -> SupplierOrder:
         assert order.address is not None
@@ -113,53 +120,80 @@ class SubmissionActivities:
             verdict=StepVerdict.ASK, task=ask_about(tx, self._deps, TaskCategory.HELD, order, facts=facts)
         )
 
-    def _wait_out_account_hold(self, tx: Transaction, order: PurchaseOrderView) -> None:
+    def _turn(self, tx: Transaction, order: PurchaseOrderView) -> incidents.Turn:
         """While the supplier serves none of our orders, one of them tries per interval; the others wait for it."""
         every = self._deps.outside.supplier_settings(order.supplier).account_hold_probe
-        delay = incidents.may_probe(tx, order.supplier, incidents.ACCOUNT_HOLD, every, now=now())
-        if delay is not None:
-            raise wait(f"{order.supplier} takes none of our orders; next try in {format_duration(delay)}", delay)
+        turn = incidents.take_turn(tx, order.supplier, incidents.ACCOUNT_HOLD, every, now=now())
+        if turn.wait is not None:
+            raise wait(
+                f"{order.supplier} takes none of our orders; next try in {format_duration(turn.wait)}", turn.wait
+            )
+        return turn
 
-    def _send(self, sending: _Sending, entries: Entries) -> Submission:
+    def _send(self, sending: _Sending, request: SubmitRequest, entries: Entries) -> Submission:
         order, claim = sending.order, sending.claim
         try:
-            placed = self._deps.outside.supplier(order.supplier).place_order(sending.document)
+            placed = self._place(sending)
         except AccountHold as hold:
-            with self._deps.database.begin() as tx:
-                submissions.give_back(tx, claim, outcome="refused", detail=hold.code, now=now())
+            self._give_back(claim, "refused", hold.code)
             raise outages.account_held(self._deps, order, hold.code) from None
         except Refused as refusal:
-            return self._refused(order, claim, refusal, entries)
+            refused = refusal  # the name of an except clause does not outlive it
+            return self._persist(lambda tx: self._refused(tx, order, claim, refused, entries))
         except (NotSent, AuthenticationFailed) as error:
-            with self._deps.database.begin() as tx:
-                submissions.give_back(tx, claim, outcome="not_sent", detail=error.code, now=now())
-            raise unanswered(error, activity.info().attempt) from None
+            self._give_back(claim, "not_sent", error.code)
+            task = outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
+            return Submission(verdict=StepVerdict.ASK, task=task)
         except Exception as error:  # noqa: BLE001 - after the request left, anything unforeseen is doubt
             code = error.code if isinstance(error, Doubtful) else type(error).__name__
-            return self._in_doubt(order, claim, code, entries)
-        return self._placed(order, claim, placed, entries)
+            return self._persist(lambda tx: self._in_doubt(tx, order, claim, code, entries))
+        return self._persist(lambda tx: self._placed(tx, sending, placed, entries))
 
-    def _placed(self, order: PurchaseOrderView, claim: Claim, placed: PlacedOrder, entries: Entries) -> Submission:
-        with self._deps.database.begin() as tx:
-            entries.save(tx)
-            if not submissions.place(tx, claim, placed, now=now()):
-                return self._too_late(tx, order, placed)
-            if placed.total is not None:
-                goods = self._goods_cost(tx, order, placed.total)
-                purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
-            timeline.tell(
-                tx,
-                order.order_id,
-                "purchase_order.placed",
-                at=now(),
-                purchase_order_id=order.id,
-                key=f"{order.id}:placed",
-                supplier=order.supplier,
-                supplier_number=placed.supplier_number,
-                status=placed.status_text,
-            )
-            if activity.info().attempt > 1:
-                incidents.close(tx, order.supplier, now=now())
+    def _place(self, sending: _Sending) -> PlacedOrder:
+        if time.time() - sending.claimed > SEND_WITHIN:  # we were stalled: the claim may be in doubt by now
+            raise NotSent("submit: too long after the claim", code="stalled")
+        return self._deps.outside.supplier(sending.order.supplier).place_order(sending.document)
+
+    def _persist(self, work: Callable[[Transaction], Submission]) -> Submission:
+        """Write what the supplier said. We alone know it: a database that is away for a moment is asked again."""
+        deadline = time.monotonic() + PERSIST_SECONDS
+        while True:
+            try:
+                with self._deps.database.begin() as tx:
+                    return work(tx)
+            except DBAPIError as error:
+                if not lost_connection(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def _give_back(self, claim: Claim, outcome: str, code: str) -> None:
+        def work(tx: Transaction) -> Submission:
+            submissions.give_back(tx, claim, outcome=outcome, detail=code, now=now())
+            return Submission(verdict=StepVerdict.INTERRUPTED)
+
+        self._persist(work)
+
+    def _placed(self, tx: Transaction, sending: _Sending, placed: PlacedOrder, entries: Entries) -> Submission:
+        order = sending.order
+        entries.save(tx)
+        if not submissions.place(tx, sending.claim, placed, now=now()):
+            return self._too_late(tx, order, placed)
+        if placed.total is not None:
+            goods = self._goods_cost(tx, order, placed.total)
+            purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
+        timeline.tell(
+            tx,
+            order.order_id,
+            "purchase_order.placed",
+            at=now(),
+            purchase_order_id=order.id,
+            key=f"{order.id}:placed",
+            supplier=order.supplier,
+            supplier_number=placed.supplier_number,
+            status=placed.status_text,
+        )
+        if sending.recovering:
+            incidents.close(tx, order.supplier, now=now())
         return Submission(
             verdict=StepVerdict.DONE,
             supplier_number=placed.supplier_number,
@@ -180,16 +214,17 @@ class SubmissionActivities:
         ask_about(tx, self._deps, TaskCategory.LATE_REPLY, order, waited_for=False, facts=number, **number)
         return self._resolved(tx, submissions.lock(tx, order.id))
 
-    def _refused(self, order: PurchaseOrderView, claim: Claim, refusal: Refused, entries: Entries) -> Submission:
-        with self._deps.database.begin() as tx:
-            entries.save(tx)
-            submissions.give_back(tx, claim, outcome="refused", detail=refusal.code, now=now())
-            if refusal.code in TRY_ELSEWHERE:
-                return self._rejected(tx, order, refusal.code)
-            if refusal.code == QUOTE_EXPIRED and claim.fence < MOST_QUOTES:
-                return Submission(verdict=StepVerdict.REQUOTE)
-            facts = {"code": refusal.code}
-            task = ask_about(tx, self._deps, TaskCategory.SUPPLIER_REFUSED, order, facts=facts, code=refusal.code)
+    def _refused(
+        self, tx: Transaction, order: PurchaseOrderView, claim: Claim, refusal: Refused, entries: Entries
+    ) -> Submission:
+        entries.save(tx)
+        submissions.give_back(tx, claim, outcome="refused", detail=refusal.code, now=now())
+        if refusal.code in TRY_ELSEWHERE:
+            return self._rejected(tx, order, refusal.code)
+        if refusal.code == QUOTE_EXPIRED and claim.fence < MOST_QUOTES:
+            return Submission(verdict=StepVerdict.REQUOTE)
+        facts = {"code": refusal.code}
+        task = ask_about(tx, self._deps, TaskCategory.SUPPLIER_REFUSED, order, facts=facts, code=refusal.code)
         return Submission(verdict=StepVerdict.ASK, task=task)
 
     def _rejected(self, tx: Transaction, order: PurchaseOrderView, code: str, **detail: Any) -> Submission:
@@ -205,12 +240,13 @@ class SubmissionActivities:
         )
         return Submission(verdict=StepVerdict.REJECTED)
 
-    def _in_doubt(self, order: PurchaseOrderView, claim: Claim, code: str, entries: Entries) -> Submission:
+    def _in_doubt(
+        self, tx: Transaction, order: PurchaseOrderView, claim: Claim, code: str, entries: Entries
+    ) -> Submission:
         """The request left and no answer came: keep what is known, and ask a person."""
-        with self._deps.database.begin() as tx:
-            entries.save(tx)
-            submissions.doubt(tx, claim, detail=code, now=now())
-            return self._resolved(tx, submissions.lock(tx, order.id))
+        entries.save(tx)
+        submissions.doubt(tx, claim, detail=code, now=now())
+        return self._resolved(tx, submissions.lock(tx, order.id))
 
     # After the attempt: what the fence says, and what people decide.
 

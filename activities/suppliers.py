@@ -24,7 +24,7 @@ from models.contracts import PollRequest, PurchaseOrderRef, StepResult, StepVerd
 from models.statuses import Mode
 from models.suppliers import ACKNOWLEDGING, ShippingQuote, SupplierOrderStatus, SupplierState
 from models.tasks import TaskCategory
-from workflows.decisions import destinations, shipping_choice, tracking_plan
+from workflows.decisions import destinations, screening, shipping_choice, tracking_plan
 
 Kind = Literal["tracking", "acknowledgement"]
 Answer = StepResult | ApplicationError  # the latter says "not yet"
@@ -45,6 +45,8 @@ class SupplierActivities:
             order = purchase_orders.load(tx, request.purchase_order_id)
         if order.cancel_requested:
             return StepResult(verdict=StepVerdict.WITHDRAWN)
+        if problem := screening.address_problem(order.address):
+            return self._ask_for_address(order, problem)
         assert order.address is not None
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             try:
@@ -58,6 +60,13 @@ class SupplierActivities:
                 entries.save(tx)
                 self._note_recovery(tx, order)
                 return self._keep_choice(tx, order, quotes)
+
+    def _ask_for_address(self, order: PurchaseOrderView, problem: str) -> StepResult:
+        """The address was changed since it was screened, and can't be shipped to any more."""
+        with self._deps.database.begin() as tx:
+            facts = {"problem": problem}
+            task = ask_about(tx, self._deps, TaskCategory.ADDRESS_INCOMPLETE, order, facts=facts, problem=problem)
+        return StepResult(verdict=StepVerdict.ASK, task=task)
 
     def _keep_choice(self, tx: Transaction, order: PurchaseOrderView, quotes: list[ShippingQuote]) -> StepResult:
         settings = self._settings(order)
@@ -183,6 +192,7 @@ class SupplierActivities:
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, error: AdapterError
     ) -> Answer:
         """A check that meets an error is repeated until the next instant; the last one for a while longer."""
+        outages.note_failure(tx, self._deps, order, error)
         errors = following.keep_check(tx, check, None)
         checks = tracking_plan.instants(request.confirmed_at, request.plan)
         delay = tracking_plan.wait_after_error(now(), checks, errors, request.final_grace)
@@ -211,7 +221,7 @@ class SupplierActivities:
 
     def _note_recovery(self, tx: Transaction, order: PurchaseOrderView) -> None:
         if activity.info().attempt > 1:
-            incidents.close(tx, order.supplier, kind=incidents.UNREACHABLE, now=now())
+            incidents.close(tx, order.supplier, kinds=(incidents.UNREACHABLE, incidents.CREDENTIALS), now=now())
 
     def _settings(self, order: PurchaseOrderView) -> Supplier:
         return self._deps.outside.supplier_settings(order.supplier)

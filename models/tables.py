@@ -267,6 +267,7 @@ calls = Table(
     "calls",
     metadata,
     _key(),
+    Column("key", Text, nullable=False, unique=True),
     Column("order_id", BigInteger),
     Column("purchase_order_id", BigInteger),
     Column("attempt", Integer, nullable=False),

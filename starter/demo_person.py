@@ -6,21 +6,25 @@ import subprocess
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from temporalio.client import Client
 
+from adapters.database.commands import CommandOutcome
 from adapters.database.tallies import AskedTask
 from models.commands import Command, CommandName
 from models.tasks import TaskCategory
+from starter.commands.steering import PENDING_EXIT
 from starter.commands.tasks import map_article
 from starter.demo_story import Answer, Progress, Story, Tell
 from starter.demo_world import CHANNEL, World
-from starter.overrides import Outcome, send_command
+from starter.overrides import Target, send_command
 from starter.references import order_target, target_of_task
 
 NAME = "demo-person"
 THINKING_SECONDS = 1.5  # so that a question can be seen before it is answered
-COMMAND_SECONDS = 40.0
+COMMAND_SECONDS = 60.0
+TRIES = 6
 
 
 class NotAnsweredError(RuntimeError):
@@ -57,10 +61,7 @@ class Person:
         if by_cli:
             await self._run("order", str(name), progress.name)
         else:
-            target = order_target(progress.record)
-            self._require(
-                await send_command(self.client, self.world.database, target, Command(command=name, actor=NAME))
-            )
+            await self._send(order_target(progress.record), Command(command=name, actor=NAME))
         self._note(progress, f"{name.replace('_', ' ')} ({'CLI' if by_cli else 'Update'})")
 
     async def close(self) -> None:
@@ -114,13 +115,18 @@ class Person:
             variant = str(self._variant(progress))
             await asyncio.to_thread(map_article, self.world.database, CHANNEL, variant, progress.eans[0], NAME)
         document = {"command": command, "actor": NAME, "task_id": task.id, **fields}
-        target = target_of_task(progress.record, workflow_id)
-        self._require(await send_command(self.client, self.world.database, target, Command.model_validate(document)))
+        await self._send(target_of_task(progress.record, workflow_id), Command.model_validate(document))
 
     def _variant(self, progress: Progress) -> int:
         return next(line.variant for line in progress.scenario.lines if line.variant is not None)
 
-    def _require(self, outcome: Outcome) -> None:
+    async def _send(self, target: Target, command: Command) -> None:
+        """Send a command; while nobody answers it is sent again under its own id, which is harmless."""
+        command = command.model_copy(update={"command_id": uuid4().hex})
+        for _ in range(TRIES):
+            outcome = await send_command(self.client, self.world.database, target, command)
+            if outcome.outcome is not CommandOutcome.PENDING:
+                break
         if not outcome.accepted:
             raise NotAnsweredError(f"{outcome.workflow_id}: {outcome.outcome}: {outcome.message}")
 
@@ -133,7 +139,7 @@ class Person:
             code = await asyncio.to_thread(process.wait, COMMAND_SECONDS)
         except subprocess.TimeoutExpired:
             raise NotAnsweredError(f"dropwright {' '.join(arguments)} did not end in {COMMAND_SECONDS:.0f} s") from None
-        if code:
+        if code not in (0, PENDING_EXIT):  # what is pending is either taken yet, or stays open and is reported
             said = process.last_lines(5)
             raise NotAnsweredError(f"dropwright {' '.join(arguments)} ended with {code}: {said}")
 

@@ -208,7 +208,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="off-after",
-        title="supplier off after ordering",
+        title="ordered, then supplier off",
         lines=_AT_SALINA,
         begins=once("not-heard", placed),
         first=faults(SALINA),
@@ -216,7 +216,7 @@ SCENARIOS = (
     ),
     Scenario(
         key="off-before",
-        title="supplier off before it",
+        title="supplier off, then ordered",
         lines=_AT_SALINA,
         same_article_as="off-after",
         begins=while_off(SALINA),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from adapters.database.tallies import AskedTask
@@ -176,4 +176,3 @@ Do = Callable[[Stage], Awaitable[None]]
 Moment = Callable[[Progress], bool]
 Beginning = Callable[[Story], bool]
 Tell = Callable[[str], None]
-Clock = Callable[[], datetime]

@@ -1,12 +1,15 @@
 """The demo's last words: what happened, the numbers, and what to try while it still runs."""
 
 import shlex
+import textwrap
 from pathlib import Path
 
 from starter.demo_report import Report
+from starter.demo_scenarios import PLAIN
 from starter.demo_story import Story
 from starter.demo_world import CHANNEL, World
 
+PROSE_WIDTH = 78
 WAITING_FOR_PEOPLE = "NeedsAttention=true"
 
 
@@ -33,7 +36,7 @@ def summary(world: World, story: Story, report: Report) -> list[str]:
     """Write what happened, the numbers, and where to look next."""
     return [
         "",
-        *_what_happened(story, report),
+        *(textwrap.fill(sentence, PROSE_WIDTH) for sentence in _what_happened(story, report)),
         *(f"! {problem}" for problem in report.problems),
         "",
         *_where_to_look(world, story),
@@ -59,13 +62,13 @@ def _where_to_look(world: World, story: Story) -> list[str]:
     never = story.orders["never"]
     return [
         "While it runs, look around:",
-        *(f"  {link}" for link in links(world)),
+        *links(world),
         "In another terminal, in this folder:",
         f"  . {world.folder / 'environment'}",
         "  .venv/bin/dropwright orders",
         f"  .venv/bin/dropwright order show '{never.name}'",
         "  .venv/bin/dropwright tasks",
         "Let one more customer order:",
-        f'  curl -s {world.url("shop")}/_sandbox/orders -d \'{{"lines": [["{never.eans[0]}", 1]]}}\' >/dev/null',
+        f'  curl -s {world.url("shop")}/_sandbox/orders -d \'{{"lines": [["{story.orders[PLAIN].eans[0]}", 1]]}}\' >/dev/null',
         f"Its channel is called {CHANNEL}; the logs of every process are in {world.folder}.",
     ]

@@ -21,6 +21,6 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8080, ge=0, le=65535)
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: readable in a terminal")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
-    worker_threads: int = Field(default=64, ge=4, le=1000, description="threads that run activities")
+    worker_threads: int = Field(default=32, ge=4, le=1000, description="threads that run activities")
     sweep_every: float = Field(default=60.0, gt=0, description="seconds between intake sweeps")
     mail_every: float = Field(default=5.0, gt=0, description="seconds between looks into an empty outbox")

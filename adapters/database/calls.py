@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
 from models.calls import CallRecord
@@ -28,7 +29,8 @@ def save(tx: Transaction, subject: CallSubject, records: Sequence[CallRecord]) -
         "purchase_order_id": subject.purchase_order_id,
         "attempt": subject.attempt,
     }
-    tx.execute(insert(calls), [{**record.model_dump(), **about} for record in records])
+    keeping = upsert(calls).values([{**record.model_dump(), **about} for record in records])
+    tx.execute(keeping.on_conflict_do_nothing(index_elements=["key"]))
 
 
 def latest_failed(tx: Transaction, system: str, count: int) -> bool:

@@ -1,5 +1,7 @@
 """Incidents: one row while a supplier is in trouble, however many orders feel it. Only the insert that opens it alerts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from models.tables import incident_orders, incidents
 
 UNREACHABLE = "unreachable"
 ACCOUNT_HOLD = "account_hold"
+CREDENTIALS = "credentials"
 
 
 def join(
@@ -37,11 +40,16 @@ def join(
     return incident_id, opened is not None
 
 
-def may_probe(tx: Transaction, supplier: str, kind: str, every: timedelta, *, now: datetime) -> timedelta | None:
-    """Ask whether an order may go to a supplier now. None: yes. Otherwise how long to wait for the next probe.
+@dataclass(frozen=True)
+class Turn:
+    """Whether an order may go to a supplier now. ``wait`` is how long not; ``probing``: it is the one that tries."""
 
-    While an incident is open one order per interval tries it; the others wait for what it finds.
-    """
+    wait: timedelta | None = None
+    probing: bool = False
+
+
+def take_turn(tx: Transaction, supplier: str, kind: str, every: timedelta, *, now: datetime) -> Turn:
+    """Ask for a turn: while an incident is open one order per interval tries, and the others wait for what it finds."""
     query = (
         select(incidents.c.id, incidents.c.probed_at)
         .where(incidents.c.supplier == supplier, incidents.c.kind == kind, incidents.c.closed_at.is_(None))
@@ -49,19 +57,19 @@ def may_probe(tx: Transaction, supplier: str, kind: str, every: timedelta, *, no
     )
     incident = tx.execute(query).one_or_none()
     if incident is None:
-        return None
+        return Turn()
     wait: timedelta = incident.probed_at + every - now
     if wait > timedelta(0):
-        return wait
+        return Turn(wait=wait)
     tx.execute(update(incidents).where(incidents.c.id == incident.id).values(probed_at=now))
-    return None
+    return Turn(probing=True)
 
 
-def close(tx: Transaction, supplier: str, *, now: datetime, kind: str | None = None) -> list[str]:
-    """Close a supplier's open incidents: it has just served us. Returns their kinds."""
+def close(tx: Transaction, supplier: str, *, now: datetime, kinds: Sequence[str] = ()) -> list[str]:
+    """Close a supplier's open incidents, or those of some kinds: it has just served us. Returns their kinds."""
     closing = update(incidents).where(incidents.c.supplier == supplier, incidents.c.closed_at.is_(None))
-    if kind is not None:
-        closing = closing.where(incidents.c.kind == kind)
+    if kinds:
+        closing = closing.where(incidents.c.kind.in_(kinds))
     closed = tx.execute(closing.values(closed_at=now).returning(incidents.c.id, incidents.c.kind)).all()
     for incident in closed:
         tasks.close_for(tx, f"incident:{incident.id}", answer="the supplier serves us again", now=now)

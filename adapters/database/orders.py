@@ -124,12 +124,16 @@ def open_lines(tx: Transaction, order_id: int) -> list[WantedLine]:
 _OPEN = order_lines.c.quantity - order_lines.c.shipped - order_lines.c.cancelled - order_lines.c.refunded
 
 
+def lock(tx: Transaction, order_id: int) -> None:
+    """Lock an order's row. Whoever changes a purchase order too locks the order first: nobody waits in a circle."""
+    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
+
+
 def settle_if_shipped(tx: Transaction, order_id: int, *, now: datetime) -> OrderState | None:
     """Close the books in the transaction that ships the last open unit; None while anything is open.
 
-    The order's row is locked first: of two purchase orders that end at once, the second settles.
+    The caller has locked the order before all else: of two purchase orders that end at once, the second settles.
     """
-    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
     open_units = select(func.coalesce(func.sum(_OPEN), 0)).where(
         order_lines.c.order_id == order_id, order_lines.c.requires_shipping
     )

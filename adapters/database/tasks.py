@@ -70,15 +70,18 @@ def _supersede(tx: Transaction, about: About, now: datetime) -> None:
     earlier = update(tasks).where(
         tasks.c.workflow_id == about.workflow_id, tasks.c.state == TaskState.OPEN, tasks.c.key != about.key
     )
-    tx.execute(
-        earlier.values(
-            state=TaskState.OBSOLETE,
-            answer="another question took its place",
-            answered_by="dropwright",
-            closed_at=now,
-            key=tasks.c.key.concat("#").concat(tasks.c.id.cast(tasks.c.key.type)),
-        )
-    )
+    tx.execute(earlier.values(**_obsolete("another question took its place", now)))
+
+
+def _obsolete(answer: str, now: datetime) -> dict[str, Any]:
+    """Close a task that the world has answered. Its key is freed for a later question."""
+    return {
+        "state": TaskState.OBSOLETE,
+        "answer": answer,
+        "answered_by": "dropwright",
+        "closed_at": now,
+        "key": tasks.c.key.concat("#").concat(tasks.c.id.cast(tasks.c.key.type)),
+    }
 
 
 def close(tx: Transaction, task_id: int, state: TaskState, *, answer: str, by: str, now: datetime) -> bool:
@@ -104,15 +107,13 @@ def close_open_ones(
     """Close whatever is still asked of an order or purchase order that has ended: the world answered first."""
     about = tasks.c.order_id == order_id if order_id is not None else tasks.c.purchase_order_id == purchase_order_id
     closing = update(tasks).where(about, tasks.c.state == TaskState.OPEN, tasks.c.workflow_id.is_not(None))
-    tx.execute(
-        closing.values(
-            state=TaskState.OBSOLETE,
-            answer=answer,
-            answered_by="dropwright",
-            closed_at=now,
-            key=tasks.c.key.concat("#").concat(tasks.c.id.cast(tasks.c.key.type)),
-        )
-    )
+    tx.execute(closing.values(**_obsolete(answer, now)))
+
+
+def close_of_workflow(tx: Transaction, workflow_id: str, *, now: datetime, answer: str) -> None:
+    """Close the question that a lifecycle had asked: it has found the answer by itself."""
+    closing = update(tasks).where(tasks.c.workflow_id == workflow_id, tasks.c.state == TaskState.OPEN)
+    tx.execute(closing.values(**_obsolete(answer, now)))
 
 
 def answered_before(

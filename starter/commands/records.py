@@ -75,7 +75,7 @@ def close_incident(
         found = [one for one in registers.open_incidents(tx) if one.id == incident_id]
         if not found:
             raise CommandFailedError(f"there is no open incident {incident_id}; `dropwright incidents` lists them")
-        closed = incidents.close(tx, found[0].supplier, kind=found[0].kind, now=datetime.now(UTC))
+        closed = incidents.close(tx, found[0].supplier, kinds=(found[0].kind,), now=datetime.now(UTC))
     if as_json:
         write_json({"closed": closed})
     else:

@@ -20,11 +20,11 @@ def balance(world: World, order_id: int) -> tuple[int, int, int, int]:
     return row["ordered"], row["shipped"], row["cancelled"], row["open"]
 
 
-def ships(world: World, order: PurchaseOrderRequest, *tracking: str) -> None:
+def ships(world: World, order: PurchaseOrderRequest, *tracking: str, at_hour: int = 24) -> None:
     parcels = tuple(TrackedParcel(tracking_number=number, carrier="GLS") for number in tracking or ("GLS-1",))
     for supplier in world.suppliers.values():
         supplier.status = SupplierOrderStatus(state=SupplierState.SHIPPED, status_text="Shipped", parcels=parcels)
-    result = world.run(world.choosing.check_tracking, poll(order), at=START + 24 * HOUR)
+    result = world.run(world.choosing.check_tracking, poll(order), at=START + at_hour * HOUR)
     assert result.verdict is StepVerdict.DONE
 
 
@@ -85,7 +85,7 @@ def test_a_later_parcel_joins_the_fulfilment_and_is_told_alone(world: World) -> 
     order = world.placed(2)
     ships(world, order, "GLS-1")
     world.run(world.storefronts.fulfil, fulfil(order, complete=False))
-    ships(world, order, "GLS-1", "GLS-2")
+    ships(world, order, "GLS-1", "GLS-2", at_hour=30)
     world.run(world.storefronts.fulfil, fulfil(order))
     first, second = world.shop.fulfilments
     assert (first.tracking_numbers, first.fulfilment_id) == (("GLS-1",), "")

@@ -1,7 +1,8 @@
 """Activities on a real PostgreSQL, with an outside world of recorders: ports that note every call and answer as told."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -88,6 +89,7 @@ class RecordedSupplier:
     asked: list[str] = field(default_factory=list)
     on_place: Callable[[SupplierOrder], None] = lambda _order: None
     on_stock: Callable[[], object] = lambda: None
+    on_fetch: Callable[[], object] = lambda: None
     status: SupplierOrderStatus = PROCESSING
     first_state: SupplierState = SupplierState.ACKNOWLEDGED
 
@@ -96,18 +98,19 @@ class RecordedSupplier:
         return CAPABILITIES
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
-        self._note("fetch_stock")
-        self.on_stock()
+        with self._call("fetch_stock"):
+            self.on_stock()
         return [StockAnswer(ean=ean, known=ean in self.stock, quantity=self.stock.get(ean, 0)) for ean in eans]
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
-        self._note("quote_shipping")
+        with self._call("quote_shipping"):
+            pass
         return self.quotes or [ShippingQuote(quote_id="501", carrier="GLS", cost=eur("4.90"), days=3)]
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         self.placed.append(order)
-        self._note("place_order")
-        self.on_place(order)
+        with self._call("place_order"):
+            self.on_place(order)
         return PlacedOrder(
             supplier_number=f"A{len(self.placed):05}",
             state=self.first_state,
@@ -116,27 +119,35 @@ class RecordedSupplier:
         )
 
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
-        self._note("fetch_order")
+        with self._call("fetch_order"):
+            self.on_fetch()
         return self.status
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def _note(self, operation: str) -> None:
+    @contextmanager
+    def _call(self, operation: str) -> Iterator[None]:
+        """Note a call, and hand its record on as an adapter does: without a status where nobody answered."""
         self.asked.append(operation)
-        self.sink(
-            CallRecord(
-                system=self.id,
-                operation=operation,
-                method="POST",
-                url="http://supplier.example",
-                request="",
-                reply="",
-                status=200,
-                started_at=START,
-                duration_ms=1,
+        status: int | None = None
+        try:
+            yield
+            status = 200
+        finally:
+            self.sink(
+                CallRecord(
+                    system=self.id,
+                    operation=operation,
+                    method="POST",
+                    url="http://supplier.example",
+                    request="",
+                    reply="",
+                    status=status,
+                    started_at=START,
+                    duration_ms=1,
+                )
             )
-        )
 
 
 @dataclass

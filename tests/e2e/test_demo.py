@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ MARK = "DEMO_TEST_MARK"
 UNDER_WAY = "customers order"
 STARTS_WITHIN = 400.0  # the first start on a machine may build the Temporal server
 ENDS_WITHIN = 25.0
+Finished = tuple[int, str, dict[str, Any], list[str]]
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, dict[str, object], list[str]]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Run one demo to its end: exit code, output, report, and what is left running."""
     folder = tmp_path_factory.mktemp("demo")
     output, report = folder / "output", folder / "report.json"
@@ -73,7 +75,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, dict[s
     return code, text, json.loads(report.read_text()), left
 
 
-def test_every_order_of_the_demo_ends_where_its_script_says(finished) -> None:
+def test_every_order_of_the_demo_ends_where_its_script_says(finished: Finished) -> None:
     code, text, report, _ = finished
 
     assert report["problems"] == [], text
@@ -82,7 +84,7 @@ def test_every_order_of_the_demo_ends_where_its_script_says(finished) -> None:
     assert report["by_state"] == {"shipped": 25, "cancelled": 4, "test_placed": 1}
 
 
-def test_the_demo_loses_nothing_and_orders_nothing_twice(finished) -> None:
+def test_the_demo_loses_nothing_and_orders_nothing_twice(finished: Finished) -> None:
     report = finished[2]
 
     assert report["lost"] == 0
@@ -90,7 +92,7 @@ def test_the_demo_loses_nothing_and_orders_nothing_twice(finished) -> None:
     assert report["supplier_orders_placed"] == report["supplier_orders_expected"] == 30
 
 
-def test_the_demo_counts_what_people_were_told_and_asked(finished) -> None:
+def test_the_demo_counts_what_people_were_told_and_asked(finished: Finished) -> None:
     report = finished[2]
 
     assert report["customer_messages"] == 27
@@ -99,14 +101,14 @@ def test_the_demo_counts_what_people_were_told_and_asked(finished) -> None:
     assert report["tasks_answered"] == 11  # one was answered by the customer, in the shop
 
 
-def test_an_ordinary_order_of_the_demo_stays_within_its_budget_of_events(finished) -> None:
+def test_an_ordinary_order_of_the_demo_stays_within_its_budget_of_events(finished: Finished) -> None:
     events = finished[2]["events_per_order"]
 
     assert set(events) == {"OrderWorkflow", "PurchaseOrderWorkflow", "plain_order"}
     assert 0 < events["plain_order"] <= 75
 
 
-def test_the_demo_writes_plain_lines_where_there_is_no_terminal(finished) -> None:
+def test_the_demo_writes_plain_lines_where_there_is_no_terminal(finished: Finished) -> None:
     text = finished[1]
 
     assert "\x1b" not in text
@@ -114,7 +116,7 @@ def test_the_demo_writes_plain_lines_where_there_is_no_terminal(finished) -> Non
     assert "a webhook with a forged signature was answered with 401" in text
 
 
-def test_a_demo_that_ended_leaves_no_process(finished) -> None:
+def test_a_demo_that_ended_leaves_no_process(finished: Finished) -> None:
     assert finished[3] == []
 
 

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from starter.places import Announce, run_directory
 from tests.e2e import harness, oracle
-from tests.e2e.ending import worked_off
-from tests.e2e.harness import KILLED, Scene, running_scene
+from tests.e2e.ending import unfinished, worked_off
+from tests.e2e.harness import KILLED, NoCallError, Scene, running_scene
 from tests.e2e.kill_points import Target, kill_points
 from tests.e2e.oracle import Evidence
 from tests.e2e.person import Person
@@ -87,7 +87,10 @@ async def _kill(scene: Scene, seed: int, count: int, announce: Announce) -> None
     await asyncio.sleep(5)
     for point in kill_points(seed, count):
         announce(f"  kill {point}")
-        await scene.strike(point)
+        try:
+            await scene.strike(point)
+        except NoCallError:
+            pytest.fail("\n".join([f"no call came for: {point}", *await unfinished(scene)]))
         scene.revive()
         await asyncio.sleep(harness.BETWEEN_KILLS)
 

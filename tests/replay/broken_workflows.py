@@ -12,12 +12,12 @@ class PlansBeforeItScreens(OrderWorkflow):
     """The first two activities have changed places."""
 
     @workflow.init
-    def __init__(self, request: OrderRequest) -> None:
+    def __init__(self, request: OrderRequest | None = None) -> None:
         super().__init__(request)
         self._planned: PlanResult | None = None
 
     @workflow.run
-    async def run(self, request: OrderRequest) -> OrderOutcome:
+    async def run(self, request: OrderRequest | None = None) -> OrderOutcome:
         """Run with the changed stages."""
         return await super().run(request)
 
@@ -35,11 +35,11 @@ class ForgetsTheCostId(PurchaseOrderWorkflow):
     """An activity in the middle is gone: the cost id is no longer written to the storefront order."""
 
     @workflow.init
-    def __init__(self, request: PurchaseOrderRequest) -> None:
+    def __init__(self, request: PurchaseOrderRequest | None = None) -> None:
         super().__init__(request)
 
     @workflow.run
-    async def run(self, request: PurchaseOrderRequest) -> PurchaseOrderOutcome:
+    async def run(self, request: PurchaseOrderRequest | None = None) -> PurchaseOrderOutcome:
         """Run without one step."""
         return await super().run(request)
 
@@ -52,11 +52,11 @@ class WaitsBeforeItEnds(PurchaseOrderWorkflow):
     """A timer was added at the very end."""
 
     @workflow.init
-    def __init__(self, request: PurchaseOrderRequest) -> None:
+    def __init__(self, request: PurchaseOrderRequest | None = None) -> None:
         super().__init__(request)
 
     @workflow.run
-    async def run(self, request: PurchaseOrderRequest) -> PurchaseOrderOutcome:
+    async def run(self, request: PurchaseOrderRequest | None = None) -> PurchaseOrderOutcome:
         """Run, then wait."""
         outcome = await super().run(request)
         await workflow.sleep(1)

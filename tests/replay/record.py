@@ -27,8 +27,9 @@ from sandbox.serving import serving
 from starter.places import run_directory
 from starter.postgres import embedded_postgres
 from starter.temporal_server import temporal_dev_server
-from tests.replay import scenarios
-from tests.replay.scenarios import SCENARIOS, WATCHED, Scenario, Stage, steer
+from tests.replay import stage as places
+from tests.replay.scenarios import SCENARIOS, Scenario
+from tests.replay.stage import WATCHED, Stage, steer
 from tests.workflows.namespaces import client_of_new_namespace
 from tests.workflows.scenes import CAREFUL, Scene, spoilable_supplier
 from tests.workflows.world import SECRETS, World, running_world
@@ -106,11 +107,11 @@ async def _record(address: str, database_url: str, chosen: Sequence[Scenario]) -
 async def _stage(client: Client, database_url: str) -> AsyncIterator[Stage]:
     """A world with three suppliers and three channels."""
     with spoilable_supplier() as url, _supplier() as second_url, _supplier() as invoiced_url:
-        for without in (scenarios.ONLY_AT_SECOND, scenarios.ONLY_ON_INVOICE):
+        for without in (places.ONLY_AT_SECOND, places.ONLY_ON_INVOICE):
             steer(url, "stock", **{without: 0})
-        for without in (scenarios.ONLY_AT_FIRST, scenarios.ALSO_ONLY_AT_FIRST, scenarios.ONLY_ON_INVOICE):
+        for without in (places.ONLY_AT_FIRST, places.ALSO_ONLY_AT_FIRST, places.ONLY_ON_INVOICE):
             steer(second_url, "stock", **{without: 0})
-        for without in (scenarios.ONLY_AT_FIRST, scenarios.ALSO_ONLY_AT_FIRST, scenarios.ONLY_AT_SECOND):
+        for without in (places.ONLY_AT_FIRST, places.ALSO_ONLY_AT_FIRST, places.ONLY_AT_SECOND):
             steer(invoiced_url, "stock", **{without: 0})
         steer(second_url, "settings", ship_after=SHIPS_AFTER)
         settings: dict[str, Any] = {**SUPPLIER, "base_url": f"{url}/v1/api"}

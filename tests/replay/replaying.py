@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,12 @@ class Recorded:
 
     async def replay(self, workflows: Sequence[type] = WORKFLOWS) -> Exception | None:
         """Replay it with these workflows, configured as the worker's. Returns what went wrong."""
-        replayer = Replayer(
-            workflows=list(workflows),
-            workflow_runner=workflow_runner(),
-            data_converter=pydantic_data_converter,
-            workflow_failure_exception_types=[ValidationError],
-        )
-        history = WorkflowHistory(self._started.workflow_id, self.history.events)
-        return (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
+        result = await _replayer(workflows).replay_workflow(self.as_fetched(), raise_on_replay_failure=False)
+        return result.replay_failure
+
+    def as_fetched(self) -> WorkflowHistory:
+        """Put it as a client fetches it."""
+        return WorkflowHistory(self._started.workflow_id, self.history.events)
 
     @property
     def _started(self) -> Any:
@@ -72,14 +70,27 @@ def all_recorded() -> list[Recorded]:
     return [Recorded.read(path) for path in sorted(HISTORIES.glob("*.json"))]
 
 
+def _replayer(workflows: Sequence[type]) -> Replayer:
+    return Replayer(
+        workflows=list(workflows),
+        workflow_runner=workflow_runner(),
+        data_converter=pydantic_data_converter,
+        workflow_failure_exception_types=[ValidationError],
+    )
+
+
 async def main() -> int:
-    """Replay all, and name those that fail."""
-    failed = 0
-    for recorded in all_recorded():
-        if (problem := await recorded.replay()) is not None:
-            sys.stdout.write(f"{recorded.name}: {problem}\n")
-            failed += 1
-    return 1 if failed else 0
+    """Replay all on one worker, and name those that fail."""
+    names = {recorded.as_fetched().run_id: recorded.name for recorded in all_recorded()}
+
+    async def histories() -> AsyncIterator[WorkflowHistory]:
+        for recorded in all_recorded():
+            yield recorded.as_fetched()
+
+    results = await _replayer(WORKFLOWS).replay_workflows(histories(), raise_on_replay_failure=False)
+    for run_id, problem in results.replay_failures.items():
+        sys.stdout.write(f"{names[run_id]}: {problem}\n")
+    return 1 if results.replay_failures else 0
 
 
 if __name__ == "__main__":

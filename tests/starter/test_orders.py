@@ -91,7 +91,7 @@ def test_an_order_shows_its_lines_costs_checks_parcels_and_what_happens_next(cli
     with shop.database.begin() as tx:
         for number, hours in ((1, 24), (2, 30)):
             due = share.confirmed_at + timedelta(hours=hours)
-            check = following.Check(share.id, "tracking", share.confirmed_at, number, due, due)
+            check = following.Check(share.id, "tracking", number, due, due)
             following.keep_check(tx, check, "Processing")
         keep_costs(tx, share.id, {"shipping": Money(amount="5.20", currency="EUR")}, source="test")
         parcel = TrackedParcel(tracking_number="GLS1", carrier="GLS")

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -45,6 +45,9 @@ SHIPS = {"steps": [{"after": 0.1, "status": "Shipped", "tracking": ["auto"]}]}
 PERSON = "night-shift"
 NEVER_SHIPS: dict[str, Any] = {"steps": []}
 NUMBERS = itertools.count()
+FIRST_ORDER = 9_100_000_000_000
+MOST_UNITS = 90
+PATIENCE = 60.0  # seconds
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -107,11 +110,12 @@ class Scene:
         """Let a customer order an article, or a variant of the shop's, and let the supplier treat it by ``script``."""
         number = next(NUMBERS)
         postcode = f"{50_000 + number}"
-        line = (ean or plain_eans()[number % 40], 2 + number // 40)
+        line = (ean or plain_eans()[number // MOST_UNITS], 1 + number % MOST_UNITS)
         world.supplier("script", where={"postal_code": f"^{postcode}$"}, script=script)
         placed = world.shop(
             "orders",
             **{
+                "id": FIRST_ORDER + number,  # every module's shop is new, but they share one Temporal server
                 "name": f"#{next(NAMES)}",
                 "lines": [{**({"variant": variant} if variant else {"ean": line[0]}), "quantity": line[1]}],
                 "address": {**PLANTED, "zip": postcode, **(address or {})},
@@ -126,7 +130,6 @@ class Scene:
 
     async def start(self, *first: dict[str, Any]) -> Self:
         """Start its workflow; with ``first`` an override signal is there before anything else happens."""
-        signal = {"start_signal": "override", "start_signal_args": list(first)} if first else {}
         handle = await self.world.client.start_workflow(
             OrderWorkflow.run,
             self.request,
@@ -134,7 +137,8 @@ class Scene:
             task_queue=ORDERS_QUEUE,
             search_attributes=order_attributes(self.request),
             static_summary=order_summary(self.request),
-            **signal,
+            start_signal="override" if first else None,
+            start_signal_args=first,
         )
         self._handle.append(handle)
         return self
@@ -149,10 +153,10 @@ class Scene:
         """Its order's running workflow."""
         return self._handle[-1]
 
-    async def ending(self, seconds: float = 45) -> str:
+    async def ending(self) -> str:
         """Wait for its end, check that the books balance and no workflow stumbled, and return the ending."""
         try:
-            outcome = await asyncio.wait_for(self.handle.result(), seconds)
+            outcome = await asyncio.wait_for(self.handle.result(), PATIENCE)
         except TimeoutError:
             raise AssertionError(f"has not ended: {await self.standing()}") from None
         self.check_balance(outcome.ending)
@@ -214,7 +218,9 @@ class Scene:
     def purchase_order_ids(self) -> list[str]:
         """List the workflow ids of its purchase orders that were ever started."""
         started = "SELECT p.workflow_id FROM purchase_orders p JOIN calls c ON c.purchase_order_id = p.id"
-        return [row["workflow_id"] for row in self.rows(f"{started} WHERE p.order_id = :id GROUP BY p.id ORDER BY p.id")]
+        return [
+            row["workflow_id"] for row in self.rows(f"{started} WHERE p.order_id = :id GROUP BY p.id ORDER BY p.id")
+        ]
 
     def supplier_orders(self, url: str | None = None) -> list[dict[str, Any]]:
         """List what the supplier's ledger holds for it."""
@@ -238,24 +244,23 @@ class Scene:
         rule = {"kind": kind, "operation": f"{operation}.*postal_code\\]?={self.postcode}", "times": times, **more}
         self.world.supplier("faults", rules=[rule], add=True)
 
-    async def asked(self, category: str, *, seconds: float = 40) -> dict[str, Any]:
+    async def asked(self, category: str) -> dict[str, Any]:
         """Wait until a person is asked this, and the lifecycle listens for the answer."""
         query = "SELECT * FROM tasks WHERE order_id = :id AND category = :category AND state = 'open'"
-        [task] = await self.until(lambda: self.rows(query, category=category), seconds=seconds)
+        tasks: list[dict[str, Any]] = await self.until(lambda: self.rows(query, category=category))
+        [task] = tasks
         if task["workflow_id"] is not None:
-            await self._posed(task["workflow_id"], task["id"], seconds)
+            lifecycle = self.world.client.get_workflow_handle(task["workflow_id"])
+
+            async def is_posed() -> bool:
+                return bool((await lifecycle.query("status"))["task_id"] == task["id"])
+
+            await self._eventually(is_posed)
         return task
 
-    async def _posed(self, workflow_id: str, task_id: int, seconds: float) -> None:
-        handle = self.world.client.get_workflow_handle(workflow_id)
-        async with asyncio.timeout(seconds):
-            while (await handle.query("status"))["task_id"] != task_id:
-                await asyncio.sleep(0.05)
-
-    async def told(self, event: str, *, seconds: float = 40) -> dict[str, Any]:
+    async def told(self, event: str) -> None:
         """Wait for this entry on its timeline."""
-        entries = await self.until(lambda: self.timeline(event), seconds=seconds)
-        return entries[0]
+        await self.until(lambda: self.timeline(event))
 
     async def answer(self, task: dict[str, Any], command: CommandName, **fields: Any) -> None:
         """Answer a task as the command line does."""
@@ -263,29 +268,37 @@ class Scene:
             workflow_id=task["workflow_id"], order_id=self.request.order_id, purchase_order_id=task["purchase_order_id"]
         )
         message = Command(command=command, task_id=task["id"], actor=PERSON, **fields)
-        outcome = await send_command(self.world.client, self.world.database, target, message)
+        outcome = await send_command(self.world.client, self.world.database, target, message, seconds=PATIENCE)
         assert outcome.accepted, outcome
 
-    async def waits(self, *words: str, seconds: float = 40) -> None:
+    async def waits(self, words: str) -> None:
         """Wait until its first purchase order's pending activity says these words, as the Temporal UI shows them."""
-        [workflow_id, *_] = await self.until(self.purchase_order_ids, seconds=seconds)
+        [workflow_id, *_] = await self.until(self.purchase_order_ids)
         handle = self.world.client.get_workflow_handle(workflow_id)
-        async with asyncio.timeout(seconds):
-            while True:
-                pending = (await handle.describe()).raw_description.pending_activities
-                said = " ".join(one.last_failure.message for one in pending)
-                if pending and all(word in said for word in words):
-                    return
-                await asyncio.sleep(0.1)
 
-    async def until(self, what: Callable[[], Any], *, seconds: float = 40) -> Any:
-        """Wait until something is true of it."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while not (found := await asyncio.to_thread(what)):
-            if asyncio.get_running_loop().time() > deadline:
-                raise AssertionError(f"not within {seconds} s: {await self.standing()}")
-            await asyncio.sleep(0.1)
-        return found
+        async def says_so() -> bool:
+            pending = (await handle.describe()).raw_description.pending_activities
+            return any(words in one.last_failure.message for one in pending)
+
+        await self._eventually(says_so)
+
+    async def until(self, what: Callable[[], Any]) -> Any:
+        """Wait until our database, or a ledger, has something to show, and return it."""
+        return await self._eventually(lambda: asyncio.to_thread(what))
+
+    async def _eventually(self, look: Callable[[], Awaitable[Any]]) -> Any:
+        if found := await eventually(look):
+            return found
+        raise AssertionError(f"not within {PATIENCE} s: {await self.standing()}")
+
+
+async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = PATIENCE) -> Any:
+    """Look until there is something to see, and return it; or what was there at last."""
+    for _ in range(round(seconds * 10)):
+        if found := await look():
+            return found
+        await asyncio.sleep(0.1)
+    return await look()
 
 
 def as_json(document: Any) -> Payload:

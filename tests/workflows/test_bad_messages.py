@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,10 +19,14 @@ from models.identifiers import ORDERS_QUEUE
 from models.statuses import OrderState
 from models.tasks import TaskCategory
 from starter.temporal_server import TemporalServer
-from tests.workflows.scenes import NEVER_SHIPS, Scene, as_json, scenery, send_signal, spoilable_supplier
+from tests.workflows.scenes import NEVER_SHIPS, Scene, as_json, eventually, scenery, send_signal, spoilable_supplier
 from tests.workflows.world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    # The SDK's own coroutine, where a start's input can't be used: left behind until its worker goes.
+    pytest.mark.filterwarnings("ignore:coroutine .*run_workflow' was never awaited:RuntimeWarning"),
+]
 
 SECRET = "Wurzelsepp 17b"  # what somebody types where it does not belong
 STAGE = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
@@ -76,6 +81,7 @@ async def world(temporal_server: TemporalServer, database_url: str) -> AsyncIter
     with spoilable_supplier() as url:
         async with scenery(temporal_server, database_url, url, submit_timeout="2s", tracking_plan=["2s"] * 50) as world:
             yield world
+    gc.collect()  # what the SDK left behind is told here, where it is ignored
 
 
 async def pester(scene: Scene, workflow_id: str, handlers: tuple[str, ...]) -> int:
@@ -114,9 +120,7 @@ async def test_no_signal_can_stop_an_order_that_waits_to_be_taken_by_its_supplie
     await scene.waits("setCreateOrder")
     [share] = scene.purchase_order_ids()
     count = sum(
-        await asyncio.gather(
-            pester(scene, scene.workflow_id, ORDER_HANDLERS), pester(scene, share, SHARE_HANDLERS)
-        )
+        await asyncio.gather(pester(scene, scene.workflow_id, ORDER_HANDLERS), pester(scene, share, SHARE_HANDLERS))
     )
     await complained(scene, count)
 
@@ -129,9 +133,7 @@ async def test_no_signal_can_stop_an_order_that_is_followed_by_checks(world: Wor
     await scene.told("purchase_order.number_written")
     [share] = scene.purchase_order_ids()
     count = sum(
-        await asyncio.gather(
-            pester(scene, scene.workflow_id, ORDER_HANDLERS), pester(scene, share, SHARE_HANDLERS)
-        )
+        await asyncio.gather(pester(scene, scene.workflow_id, ORDER_HANDLERS), pester(scene, share, SHARE_HANDLERS))
     )
     await complained(scene, count)
     [supplier_order] = scene.supplier_orders()
@@ -228,10 +230,12 @@ async def start(client: Client, workflow: str, workflow_id: str, payloads: list[
 async def status_of(client: Client, workflow_id: str) -> WorkflowExecutionStatus | None:
     """Tell what became of it within seconds; one that would be tried for ever is ended, and told as running."""
     handle = client.get_workflow_handle(workflow_id)
-    for _ in range(50):
+
+    async def ended() -> WorkflowExecutionStatus | None:
         status = (await handle.describe()).status
-        if status is not WorkflowExecutionStatus.RUNNING:
-            return status
-        await asyncio.sleep(0.1)
-    await handle.terminate("malformed on purpose")
-    return WorkflowExecutionStatus.RUNNING
+        return None if status is WorkflowExecutionStatus.RUNNING else status
+
+    status: WorkflowExecutionStatus | None = await eventually(ended, seconds=10)
+    if status is None:
+        await handle.terminate("malformed on purpose")
+    return status

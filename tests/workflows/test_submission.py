@@ -128,8 +128,8 @@ async def test_a_refused_connection_is_tried_again_by_itself_and_costs_no_events
     await gate.open()
 
     assert await scene.ending() == OrderState.SHIPPED
-    assert attempts(scene)[0] == ("not_sent", "NotSent")
-    assert attempts(scene)[-1][0] == "placed"
+    assert ("not_sent", "NotSent") in attempts(scene)
+    assert [outcome for outcome, _ in attempts(scene) if outcome != "not_sent"] == ["placed"]
     assert len(scene.supplier_orders()) == 1
     assert await world.events_of(scene.request) <= await world.events_of(plain.request)
 
@@ -173,7 +173,9 @@ async def settle_doubt(world: World, kind: str, more: dict[str, Any]) -> None:
     assert purchase_order["supplier_number"] == supplier_order["order_number"]
     assert scene.task(task["id"])["answered_by"] == "night-shift"
     number_key = "btswholesaler.order_number"
-    assert world.shop_order(scene.request.storefront_order_id)["metafields"][number_key] == supplier_order["order_number"]
+    assert (
+        world.shop_order(scene.request.storefront_order_id)["metafields"][number_key] == supplier_order["order_number"]
+    )
 
 
 def check_evidence(scene: Scene, task: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.create_table(
         "calls",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("order_id", sa.BigInteger(), nullable=True),
         sa.Column("purchase_order_id", sa.BigInteger(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -36,6 +37,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("calls_pk")),
+        sa.UniqueConstraint("key", name=op.f("calls_key_uq")),
     )
     op.create_index("calls_order_id_ix", "calls", ["order_id"], unique=False)
     op.create_index("calls_purchase_order_id_ix", "calls", ["purchase_order_id"], unique=False)
