@@ -38,7 +38,9 @@ def purchase_order_number(order_id: int, plan_no: int, position: int) -> str:
 
     The same (order, plan, position) always gives the same number, so that a repeated transaction mints nothing new.
     """
-    return f"DW-{_base32(order_id)}-{plan_no}{_base32(position)}"
+    last = _base32(position)
+    # One digit needs no hyphen: with two, 1 and 11 would read as 11 and 1.
+    return f"DW-{_base32(order_id)}-{plan_no}{last if len(last) == 1 else f'-{last}'}"
 
 
 def message_id(kind: str, row_id: int, domain: str) -> str:

@@ -1,6 +1,6 @@
 """The business record in PostgreSQL. Only ``adapters.database`` may import this module.
 
-Personal data lives in ``webhooks.body``, ``addresses``, ``calls``, ``submission_attempts``, ``mails`` and ``notes``, and nowhere else.
+Personal data lives in ``webhooks.body``, ``addresses``, ``calls``, ``mails`` and ``notes``, and nowhere else.
 """
 
 from sqlalchemy import (

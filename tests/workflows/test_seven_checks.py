@@ -130,7 +130,11 @@ async def test_a_last_check_without_an_answer_is_told_as_unreachable(
     world.faults("supplier", [])
     extend = Command(command=CommandName.EXTEND_TRACKING, actor="ops", extend_by=timedelta(hours=24))
     await answer(world, request, extend)
-    _, again = await follow_to_the_task(time_skipping_env, world, request, "checks_spent")
+    await follow_to_the_task(time_skipping_env, world, request, "checks_spent")
+    _, checks = checks_of(world, request)
+    further = max(checks, key=lambda check: check["due_at"])
+    assert further["answer"] == "Paid"
+    assert timedelta(hours=23) < further["due_at"] - (confirmed_at + ended) < timedelta(hours=30)
     await answer(world, request, Command(command=CommandName.CANCEL, actor="ops"))
     assert (await handle.result()).ending is OrderState.CANCELLED
 
