@@ -20,7 +20,6 @@ from adapters.database.engine import Database
 from adapters.database.tasks import About, open_task
 from adapters.errors import AdapterError, UnexpectedReply
 from models.configuration import Channel
-from models.identifiers import order_workflow_id
 from models.intake import TOPIC_SWEEP, IntakeOutcome, StartedOrder
 from models.orders import IncomingOrder
 from models.tasks import TaskCategory
@@ -88,13 +87,18 @@ class SweepActivities:
 
     @activity.defn
     async def find_stalled_orders(self) -> int:
-        """Ask a person about orders that are open although no workflow runs for them. Returns how many were found."""
+        """Ask a person about orders and purchase orders that are open although no workflow runs for them.
+
+        Returns how many were found.
+        """
         now = activity.info().started_time
+        bounds = {"before": now - self._stalled_after, "asked_since": now - ASK_AGAIN_AFTER}
         orders = await asyncio.to_thread(
             self._read,
-            lambda tx: records.started_orders(
-                tx, before=now - self._stalled_after, asked_since=now - ASK_AGAIN_AFTER, limit=BATCH
-            ),
+            lambda tx: [
+                *records.started_orders(tx, **bounds, limit=BATCH),
+                *records.started_purchase_orders(tx, **bounds, limit=BATCH),
+            ],
         )
         running = await _each(orders, self._is_running)
         stalled = [order for order, is_running in zip(orders, running, strict=True) if not is_running]
@@ -151,7 +155,7 @@ class SweepActivities:
         return received.outcome not in (IntakeOutcome.REPEATED, IntakeOutcome.UNCHANGED)
 
     async def _is_running(self, order: StartedOrder) -> bool:
-        handle = self._client.get_workflow_handle(order_workflow_id(order.channel, order.storefront_order_id))
+        handle = self._client.get_workflow_handle(order.workflow_id)
         try:
             description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
@@ -168,7 +172,11 @@ class SweepActivities:
                     continue
                 category = TaskCategory.ORDER_STALLED
                 facts = {"order": order.name}
-                about = About(key=f"{category}:{order.order_id}", order_id=order.order_id)
+                about = About(
+                    key=f"{category}:{order.workflow_id}",
+                    order_id=order.order_id,
+                    purchase_order_id=order.purchase_order_id,
+                )
                 open_task(tx, about, draft(category, facts), facts, people=people, now=now)
                 asked += 1
         return asked

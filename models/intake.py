@@ -113,9 +113,9 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class StartedOrder:
-    """An order that should have a running workflow."""
+    """An order, or one of its purchase orders, that should have a running workflow."""
 
     order_id: int
     name: str
-    channel: str
-    storefront_order_id: str
+    workflow_id: str
+    purchase_order_id: int | None = None

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
 from models.commands import StorefrontEventKind
 from models.contracts import OrderRequest
+from models.identifiers import order_workflow_id
 from models.intake import PendingEvent, StartedOrder
 from models.money import Money
-from models.statuses import ORDER_ENDINGS, OrderState, TaskState
-from models.tables import order_lines, orders, storefront_sweeps, tasks, webhooks
+from models.statuses import ORDER_ENDINGS, OrderState, PurchaseOrderState, TaskState
+from models.tables import order_lines, orders, purchase_orders, storefront_sweeps, tasks, webhooks
 from models.tasks import TaskCategory
 
 
@@ -125,18 +126,54 @@ def started_orders(tx: Transaction, *, before: datetime, asked_since: datetime, 
 
     Drawn at random: every sweep looks at others, so each is looked at in the end, without remembering which.
     """
-    asked = exists().where(
-        tasks.c.order_id == orders.c.id,
-        tasks.c.category == TaskCategory.ORDER_STALLED,
-        or_(tasks.c.state == TaskState.OPEN, tasks.c.closed_at >= asked_since),
-    )
     query = (
         select(orders.c.id, orders.c.name, orders.c.channel, orders.c.storefront_order_id)
-        .where(orders.c.state.in_((OrderState.STARTABLE, OrderState.OPEN)), orders.c.started_at < before, ~asked)
+        .where(
+            orders.c.state.in_((OrderState.STARTABLE, OrderState.OPEN)),
+            orders.c.started_at < before,
+            ~_asked_about(and_(tasks.c.order_id == orders.c.id, tasks.c.purchase_order_id.is_(None)), asked_since),
+        )
         .order_by(func.random())
         .limit(limit)
     )
     return [
-        StartedOrder(order_id=row.id, name=row.name, channel=row.channel, storefront_order_id=row.storefront_order_id)
+        StartedOrder(
+            order_id=row.id, name=row.name, workflow_id=order_workflow_id(row.channel, row.storefront_order_id)
+        )
         for row in tx.execute(query)
     ]
+
+
+def started_purchase_orders(
+    tx: Transaction, *, before: datetime, asked_since: datetime, limit: int
+) -> list[StartedOrder]:
+    """Draw some of the purchase orders that are under way: minted ones may still wait for their order's release."""
+    query = (
+        select(purchase_orders, orders.c.name)
+        .join(orders, orders.c.id == purchase_orders.c.order_id)
+        .where(
+            purchase_orders.c.ended_at.is_(None),
+            purchase_orders.c.state != PurchaseOrderState.PLANNED,
+            orders.c.started_at < before,
+            ~_asked_about(tasks.c.purchase_order_id == purchase_orders.c.id, asked_since),
+            ~_asked_about(tasks.c.order_id == orders.c.id, asked_since, TaskCategory.PURCHASE_ORDER_LOST),
+        )
+        .order_by(func.random())
+        .limit(limit)
+    )
+    return [
+        StartedOrder(
+            order_id=row.order_id,
+            name=f"{row.name} ({row.number})",
+            workflow_id=row.workflow_id,
+            purchase_order_id=row.id,
+        )
+        for row in tx.execute(query)
+    ]
+
+
+def _asked_about(
+    whom: ColumnElement[bool], since: datetime, category: TaskCategory = TaskCategory.ORDER_STALLED
+) -> ColumnElement[bool]:
+    lately = or_(tasks.c.state == TaskState.OPEN, tasks.c.closed_at >= since)
+    return exists().where(whom, tasks.c.category == category, lately)

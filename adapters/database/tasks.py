@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
@@ -106,7 +106,8 @@ def close_open_ones(
 ) -> None:
     """Close whatever is still asked of an order or purchase order that has ended: the world answered first."""
     about = tasks.c.order_id == order_id if order_id is not None else tasks.c.purchase_order_id == purchase_order_id
-    closing = update(tasks).where(about, tasks.c.state == TaskState.OPEN, tasks.c.workflow_id.is_not(None))
+    awaited = or_(tasks.c.workflow_id.is_not(None), tasks.c.category == TaskCategory.ORDER_STALLED)
+    closing = update(tasks).where(about, tasks.c.state == TaskState.OPEN, awaited)
     tx.execute(closing.values(**_obsolete(answer, now)))
 
 

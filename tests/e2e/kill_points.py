@@ -84,11 +84,11 @@ _MAY = (
 # Calls that orders make late in their lives: they come also when the last order has been placed.
 _LATE = frozenset({"CreateFulfillment", "DATA", "getOrder$"})
 RANDOM_INSTANTS = 3
-FURTHER_POINTS = 2
+FURTHER_POINTS = 1
 
 
 def kill_points(seed: int, orders: int) -> list[KillPoint]:
-    """Plan the kills of a run of so many orders: twelve of workers, and one each of the API and PostgreSQL."""
+    """Plan the kills of a run of so many orders: eleven of workers, and one each of the API and PostgreSQL."""
     chance = random.Random(f"kills:{seed}")
     calls = [*_MUST, *chance.sample(_MAY, FURTHER_POINTS)]
     most = max(1, orders // 40)
