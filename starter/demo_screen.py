@@ -17,7 +17,7 @@ from starter.demo_rows import LEGEND, Row, most_interesting, rows_of
 from starter.demo_story import Story
 
 WIDE = 120  # columns from which suppliers, their numbers and the person's answers fit beside the rest
-LINES_AROUND = 7
+LINES_AROUND = 8
 FEWEST_ROWS = 4
 _STYLES = {"?": "bold yellow", "!": "bold red", "=": "green", ">": "", "·": "dim"}
 

@@ -20,7 +20,8 @@ def links(world: World) -> list[str]:
         return [f"Temporal {world.stack.temporal_address}, namespace {world.stack.namespace}; API {world.url('api')}"]
     return [
         f"Temporal UI {world.stack.ui_url}   API {world.url('api')}/healthz",
-        f"? {workflows}?query={WAITING_FOR_PEOPLE}",
+        "What waits for a person:",
+        f"{workflows}?query={WAITING_FOR_PEOPLE}",
     ]
 
 

@@ -27,8 +27,8 @@ _EXAMPLES: dict[CommandName, dict[str, str | int]] = {
     CommandName.EXTEND_TRACKING: {"extend_by": "24h"},
     CommandName.CHANGE_ADDRESS: {"address_id": 1},
 }
-# The UI shows details in a frame that is a line or two too low: these take the loss.
-_FOOT = "\u00a0\n\n\u00a0"
+# The UI shows details in a frame that is two lines too low: this line takes the loss.
+_FOOT = "\u00a0"
 
 
 def plan_text(plan: Sequence[timedelta]) -> str:
