@@ -183,11 +183,11 @@ class OrderActivities:
         if plan.unanswered():
             return None
         facts, category = self._why_unroutable(order, plan)
-        if request.excluded and category is TaskCategory.UNROUTABLE:
+        cancelled_by = [one for one in purchase_orders.cancelled_by(tx, order.id) if one in request.excluded]
+        if cancelled_by and category is TaskCategory.UNROUTABLE:
             category = TaskCategory.CANCELLED_BY_SUPPLIER
-            facts["supplier"] = ", ".join(
-                self._deps.outside.supplier_settings(supplier).display_name for supplier in request.excluded
-            )
+            names = [self._deps.outside.supplier_settings(supplier).display_name for supplier in cancelled_by]
+            facts["supplier"] = ", ".join(names)
         task = ask(tx, self._deps, category, facts, order_id=order.id, candidates=plan.reasons)
         timeline.tell(tx, order.id, "order.needs_person", at=now(), category=category, task=task.task_id)
         return PlanResult(verdict=PlanVerdict.ASK, task=task)

@@ -3,6 +3,7 @@
 Waiting is one activity that asks and says "not yet": its retries cost no events. What each check heard is kept.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -14,7 +15,7 @@ from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import wait
 from adapters.database import following, incidents, purchase_orders, tasks, timeline
 from adapters.database.engine import Transaction
-from adapters.database.following import Check
+from adapters.database.following import Check, Parcel
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.errors import AdapterError
 from models.base import format_duration
@@ -115,20 +116,28 @@ class SupplierActivities:
         due = tracking_plan.due_check(now(), checks)
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
-            if self._already_known(tx, order, kind):
+            untold = [parcel for parcel in following.known_parcels(tx, order.id) if not parcel.told]
+            if self._already_known(order, kind, untold):
                 return StepResult(verdict=StepVerdict.DONE)
+            if due == 0 and untold:
+                return StepResult(verdict=StepVerdict.PARTIAL)
             if due == 0:
                 return wait(f"{kind}: first of {len(checks)} checks {_at(checks[0])}", checks[0] - now())
             check = Check(order.id, kind, due, checks[due - 1], now())
-            if heard := following.answer_to(tx, check):
+            heard = following.answer_to(tx, check)
+            # A repeated attempt that finds its check answered: that answer was lost on its way to the lifecycle.
+            if heard and not untold and activity.info().attempt == 1:
                 return self._not_yet(tx, order, request, check, heard)
         return self._look(order, request, check)
 
-    def _already_known(self, tx: Transaction, order: PurchaseOrderView, kind: Kind) -> bool:
-        """Read the database first: a push, or a person, may have told us already."""
-        if kind == "acknowledgement" and order.acknowledged:
-            return True
-        return any(not parcel.told for parcel in following.known_parcels(tx, order.id))
+    def _already_known(self, order: PurchaseOrderView, kind: Kind, untold: Sequence[Parcel]) -> bool:
+        """Read the database first: a push, or a person, may have told us already.
+
+        A parcel that a check found says only that something left: whether that was all, the supplier must say again.
+        """
+        if kind == "acknowledgement":
+            return order.acknowledged or bool(untold)
+        return any(parcel.source != "check" for parcel in untold)
 
     def _look(self, order: PurchaseOrderView, request: PollRequest, check: Check) -> Answer:
         assert order.supplier_number is not None
@@ -148,12 +157,13 @@ class SupplierActivities:
     def _judge(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
     ) -> Answer:
-        new = following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
+        following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
+        parcels = following.known_parcels(tx, order.id)
         if status.state in ACKNOWLEDGING:
             purchase_orders.acknowledge(tx, order.id, now=now())
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)
-        if status.state is SupplierState.SHIPPED and following.known_parcels(tx, order.id):
+        if status.state is SupplierState.SHIPPED and parcels:
             return StepResult(verdict=StepVerdict.DONE)
         if check.kind == "acknowledgement" and status.state is not SupplierState.AWAITING_PAYMENT:
             acknowledged = status.state is not SupplierState.UNKNOWN
@@ -162,7 +172,7 @@ class SupplierActivities:
                 if acknowledged
                 else self._unclear(tx, order, request, check, status)
             )
-        if new:
+        if any(not parcel.told for parcel in parcels):
             return StepResult(verdict=StepVerdict.PARTIAL)
         if status.state is SupplierState.UNKNOWN:
             return self._unclear(tx, order, request, check, status)

@@ -174,6 +174,8 @@ def insert_order(
     values |= {f"address_{name}": value for name, value in _address(incoming, keys, now).items()}
     order_id: int = tx.execute(_NEW_ORDER, values).scalar_one()
     _insert_lines(tx, order_id, incoming.lines)
+    if decision.outcome is IntakeOutcome.CANCELLED:
+        _cancel_open_units(tx, order_id)
     return order_id
 
 
@@ -221,6 +223,16 @@ def update_order(
         values["address_id"] = tx.execute(row.returning(addresses.c.id)).scalar_one()
         values["ship_country"] = ship_country(incoming.address)
     tx.execute(update(orders).where(orders.c.id == known.order_id).values(**values))
+    if decision.outcome is IntakeOutcome.CANCELLED:
+        _cancel_open_units(tx, known.order_id)
+
+
+def _cancel_open_units(tx: Transaction, order_id: int) -> None:
+    """Count what is open as cancelled: of an order that has ended, nothing is."""
+    lines = order_lines.c
+    left = lines.quantity - lines.shipped - lines.cancelled - lines.refunded
+    cancelling = update(order_lines).where(lines.order_id == order_id, lines.requires_shipping)
+    tx.execute(cancelling.values(cancelled=lines.cancelled + left))
 
 
 def _terms(incoming: IncomingOrder) -> dict[str, Any]:

@@ -275,6 +275,14 @@ def cancel_open_lines(tx: Transaction, purchase_order_id: int, order_id: int) ->
     tx.execute(counting.values(cancelled=order_lines.c.cancelled + left_open))
 
 
+def cancelled_by(tx: Transaction, order_id: int) -> list[str]:
+    """Name the suppliers that cancelled a share of this order."""
+    query = select(purchase_orders.c.supplier).where(
+        purchase_orders.c.order_id == order_id, purchase_orders.c.state == PurchaseOrderState.CANCELLED_BY_SUPPLIER
+    )
+    return list(tx.execute(query.distinct().order_by(purchase_orders.c.supplier)).scalars())
+
+
 def outcome(tx: Transaction, purchase_order_id: int) -> Row[Any, Any, Any, Any]:
     """Read how a purchase order ended, and whether its order ended with it."""
     query = (

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from sqlalchemy.exc import DBAPIError
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.service import RPCError
 
 from adapters.database import tasks
+from adapters.database.commands import CommandOutcome
 from models.commands import Command, CommandName
 from models.statuses import TaskState
 from models.tasks import TaskCategory
+from starter.overrides import Target, send_command
 from tests.e2e.harness import Scene
 from tests.e2e.sales import Script
 
 LOOK_EVERY = 0.5  # seconds
-ANSWER_WITHIN = timedelta(seconds=10)
 # Before somebody says "the supplier does not have it", whatever was still on its way there has arrived.
 BEFORE_RESUBMITTING = timedelta(seconds=6)
 AT_ONCE = 8
@@ -28,10 +28,10 @@ Task = dict[str, Any]
 
 @dataclass
 class Person:
-    """Looks at the task list and answers; ``answers`` counts what was said to what."""
+    """Looks at the task list and answers; ``answers`` keeps what was said to what."""
 
     scene: Scene
-    answers: Counter[str] = field(default_factory=Counter)
+    answers: dict[str, str] = field(default_factory=dict)  # by id
     refusals: list[str] = field(default_factory=list)
     _tries: Counter[int] = field(default_factory=Counter)
 
@@ -66,32 +66,29 @@ class Person:
                     await asyncio.to_thread(self._close, task)
                 else:
                     await self._tell(task, command)
-            except (DBAPIError, RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            except (DBAPIError, httpx.TransportError):
                 return  # nobody there to hear it: the task is still open, and looked at again
 
     async def _tell(self, task: Task, command: Command) -> None:
-        """Send the answer under an id of its own, so that a repeated one is the same one."""
+        """Send the answer as the command line does, under an id of its own: repeated, it is the same answer."""
         identity = f"task-{task['id']}-{self._tries[task['id']]}"
-        handle = self.scene.client.get_workflow_handle(task["workflow_id"])
-        try:
-            await handle.execute_update(
-                "command",
-                command.model_copy(update={"command_id": identity}),
-                id=identity,
-                rpc_timeout=ANSWER_WITHIN,
-            )
-        except WorkflowUpdateFailedError as error:
-            # The world was faster, or the question is posed a moment after its row: look again.
-            self.refusals.append(f"{task['category']}: {command.command}: {error.cause}")
+        target = Target(
+            workflow_id=task["workflow_id"], order_id=task["order_id"], purchase_order_id=task["purchase_order_id"]
+        )
+        named = command.model_copy(update={"command_id": identity, "task_id": task["id"]})
+        sent = await send_command(self.scene.client, self.scene.database, target, named)
+        if sent.accepted:
+            self.answers[identity] = f"{task['category']}: {command.command}"
+        elif sent.outcome is CommandOutcome.REFUSED:
+            # The world was faster: if the task is still open, it is looked at again.
+            self.refusals.append(f"{task['category']}: {command.command}: {sent.message}")
             self._tries[task["id"]] += 1
-            return
-        self.answers[f"{task['category']}: {command.command}"] += 1
 
     def _close(self, task: Task) -> None:
         with self.scene.database.begin() as tx:
             closed = tasks.close(tx, task["id"], TaskState.ANSWERED, answer="noted", by="person", now=datetime.now(UTC))
         if closed:
-            self.answers[f"{task['category']}: noted"] += 1
+            self.answers[f"task-{task['id']}"] = f"{task['category']}: noted"
 
     # What a person would say.
 

@@ -20,7 +20,7 @@ from tests.e2e.sales import PLANTED_WORDS, sales
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
 SELLING_SECONDS = 100.0
-WORKED_OFF_WITHIN = 330.0
+WORKED_OFF_WITHIN = 450.0  # a run takes less than 360 where nothing else runs
 FEWEST_KILLS = 10
 
 
@@ -45,7 +45,7 @@ class Aftermath:
             "restarts": {str(target): count for target, count in self.scene.restarts.items()},
             "mails": dict(Counter(row["state"] for row in self.evidence.mails)),
             "arrived": len(self.evidence.inbox),
-            "answers": dict(self.person.answers),
+            "answers": dict(Counter(self.person.answers.values())),
             "refused_answers": len(self.person.refusals),
         }
 
@@ -84,9 +84,10 @@ async def _sell(scene: Scene, seed: int, count: int) -> None:
 
 
 async def _kill(scene: Scene, seed: int, count: int, announce: Announce) -> None:
+    started = time.monotonic()
     await asyncio.sleep(5)
     for point in kill_points(seed, count):
-        announce(f"  kill {point}")
+        announce(f"  {time.monotonic() - started:.0f} s: kill {point}")
         try:
             await scene.strike(point)
         except NoCallError:

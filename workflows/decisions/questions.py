@@ -35,6 +35,11 @@ _EXTEND = Alternative(
     consequence="The supplier is asked again, on the last interval of its plan, for this much longer.",
     needs=("extend_by",),
 )
+_CANCELLED_THERE = Alternative(
+    command=CommandName.CANCEL,
+    label="Cancelled there, give it up",
+    consequence="You have cancelled it at the supplier; its quantity is cancelled here too, and not ordered again.",
+)
 _SEEN = Alternative(command=None, label="Noted", consequence="The task is closed. Nothing else happens.")
 
 
@@ -206,7 +211,7 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
             ),
             _EXTEND,
             _SHIPPED,
-            _CANCEL,
+            _CANCELLED_THERE,
         ),
     ),
     TaskCategory.STATUS_UNKNOWN: (
@@ -225,7 +230,7 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
                 label="Cancelled there",
                 consequence="This supplier is left out and the open quantity is planned again.",
             ),
-            _CANCEL,
+            _CANCELLED_THERE,
         ),
     ),
     TaskCategory.CHECKS_SPENT: (
@@ -240,7 +245,7 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
                 label="Cancelled there, order elsewhere",
                 consequence="You have cancelled it at the supplier; the open quantity is planned again without it.",
             ),
-            _CANCEL,
+            _CANCELLED_THERE,
         ),
     ),
     TaskCategory.CANCELLED_BY_SUPPLIER: (
