@@ -12,6 +12,7 @@ from adapters.database import tasks
 from adapters.database.calls import CallSubject
 from adapters.database.engine import Database, Transaction
 from adapters.database.purchase_orders import PurchaseOrderView
+from models.statuses import Mode
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import questions
 
@@ -79,3 +80,11 @@ def ask_about(
     evidence = {"purchase_order": order.number, "supplier": order.supplier, **more}
     draft = questions.draft(category, facts)
     return tasks.open_task(tx, about, draft, evidence, people=deps.outside.people, now=now())
+
+
+def stopped_by_mode(tx: Transaction, deps: Dependencies, order: PurchaseOrderView) -> OpenTask | None:
+    """Ask where nothing may leave: in observe mode, also where it was switched on after the order was planned."""
+    if deps.outside.mode(order.channel, order.supplier) is not Mode.OBSERVE:
+        return None
+    facts = {"reason": "its channel or supplier is in observe mode now"}
+    return ask_about(tx, deps, TaskCategory.HELD, order, facts=facts)

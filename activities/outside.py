@@ -115,6 +115,7 @@ class Outside:
             final_check_grace=settings.final_check_grace,
             acknowledgement_deadline=settings.acknowledgement_deadline,
             submit_timeout=settings.submit_timeout,
+            read_timeout=settings.read_timeout,
             unreachable_deadline=settings.unreachable_deadline,
             remind_after=self.people.remind_after,
             escalate_after=self.people.escalate_after,

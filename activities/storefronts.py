@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities import letters
-from activities.common import Dependencies, ask, ask_about, now, subject
+from activities.common import Dependencies, ask, ask_about, now, stopped_by_mode, subject
 from adapters.database import following, mails, orders, purchase_orders, tasks, timeline
 from adapters.database.engine import Transaction
 from adapters.database.following import Parcel
@@ -86,6 +86,8 @@ class StorefrontActivities:
         """Write the chosen rate's cost id to the storefront's order, before anything is ordered."""
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
+            if task := stopped_by_mode(tx, self._deps, order):
+                return StepResult(verdict=StepVerdict.ASK, task=task)
         return self._write(order, COST_ID_KEY, order.quote_id or "", "purchase_order.cost_id_written")
 
     @activity.defn(no_thread_cancel_exception=True)

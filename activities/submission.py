@@ -7,7 +7,7 @@ That makes repeating the activity safe, so a supplier that can't be reached cost
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 
 from activities import outages
-from activities.common import Dependencies, ask_about, now, subject
+from activities.common import Dependencies, ask_about, now, stopped_by_mode, subject
 from activities.failures import wait
 from activities.journal import Entries
 from adapters.database import incidents, purchase_orders, submissions, timeline
@@ -26,14 +26,14 @@ from adapters.errors import AccountHold, AdapterError, AuthenticationFailed, Dou
 from models.base import format_duration
 from models.contracts import ConfirmRequest, PurchaseOrderRef, StepVerdict, Submission, SubmitRequest
 from models.money import Money
-from models.statuses import Mode, SubmissionState
+from models.statuses import SubmissionState
 from models.suppliers import ACKNOWLEDGING, PlacedOrder, StockAnswer, SupplierOrder
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import articles, destinations
 
 MOST_QUOTES = 3  # a supplier that refuses its own quotes this often is asked about, not asked again
 QUOTE_EXPIRED = "shipping_cost_code_error"
-SEND_WITHIN = 5.0  # seconds from the claim to the request; a stalled attempt must not send
+SEND_WITHIN = 5.0  # seconds from the claim to the request
 PERSIST_SECONDS = 8.0  # within the activity's margin over the request's own time-out
 TRY_ELSEWHERE = frozenset({"no_stock", "product_error"})
 
@@ -46,7 +46,7 @@ class _Sending:
     order: PurchaseOrderView
     document: SupplierOrder
     recovering: bool  # the supplier was in trouble: a success ends its incidents
-    claimed: float = field(default_factory=time.time)
+    leave_before: float  # on the wall clock: later than this, another attempt may have declared it in doubt
 
 
 class SubmissionActivities:
@@ -58,6 +58,7 @@ class SubmissionActivities:
     @activity.defn(no_thread_cancel_exception=True)
     def submit_purchase_order(self, request: SubmitRequest) -> Submission:
         """Ask for stock once more, claim the fence, send, and keep the answer."""
+        began = time.time()
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
         if order.submission is not SubmissionState.READY:
@@ -68,7 +69,7 @@ class SubmissionActivities:
             except AdapterError as error:
                 task = outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
                 return Submission(verdict=StepVerdict.ASK, task=task)
-            sending = self._claim(order, short)
+            sending = self._claim(order, short, began + self._room(order))
             return self._send(sending, request, entries) if isinstance(sending, _Sending) else sending
 
     def _short_of(self, order: PurchaseOrderView) -> list[str]:
@@ -79,7 +80,14 @@ class SubmissionActivities:
         missing = StockAnswer(ean="-", known=False, quantity=0)
         return [line.ean for line in wanted if stock.get(line.ean, missing).quantity < line.quantity]
 
-    def _claim(self, order: PurchaseOrderView, short: list[str]) -> _Sending | Submission:
+    def _room(self, order: PurchaseOrderView) -> float:
+        """Say within how many seconds of its beginning an attempt may send: its answer, too, must come before its end."""
+        whole = activity.info().start_to_close_timeout
+        assert whole is not None
+        submit_timeout = self._deps.outside.supplier_settings(order.supplier).submit_timeout
+        return (whole - submit_timeout).total_seconds() - PERSIST_SECONDS
+
+    def _claim(self, order: PurchaseOrderView, short: list[str], leave_before: float) -> _Sending | Submission:
         """Check everything once more under the lock, then commit the right to send."""
         with self._deps.database.begin() as tx:
             order = submissions.lock(tx, order.id)
@@ -89,8 +97,8 @@ class SubmissionActivities:
                 return Submission(verdict=StepVerdict.WITHDRAWN)
             if short:
                 return self._rejected(tx, order, "no_stock", articles=short)
-            if stopped := self._stopped_by_mode(tx, order):
-                return stopped
+            if task := stopped_by_mode(tx, self._deps, order):
+                return Submission(verdict=StepVerdict.ASK, task=task)
             if order.address is None or destinations.key(order.address) != order.quoted_for:
                 return Submission(verdict=StepVerdict.REQUOTE)
             turn = self._turn(tx, order)
@@ -98,7 +106,8 @@ class SubmissionActivities:
             lines = [line.model_dump(mode="json") for line in document.lines]
             kept = {"quote_id": document.quote_id, "lines": lines, "test": document.test, "number": order.number}
             claim = submissions.claim(tx, order, uuid4().hex, kept, now())
-        return _Sending(claim, order, document, recovering=turn.probing or activity.info().attempt > 1)
+        recovering = turn.probing or activity.info().attempt > 1
+        return _Sending(claim, order, document, recovering, min(leave_before, time.time() + SEND_WITHIN))
 
     def _document(self, order: PurchaseOrderView) -> SupplierOrder:
         assert order.address is not None
@@ -109,15 +118,6 @@ class SubmissionActivities:
             quote_id=order.quote_id,
             address=order.address,
             test=order.test,
-        )
-
-    def _stopped_by_mode(self, tx: Transaction, order: PurchaseOrderView) -> Submission | None:
-        """Nothing leaves in observe mode, also where it was switched on after the order was planned."""
-        if self._deps.outside.mode(order.channel, order.supplier) is not Mode.OBSERVE:
-            return None
-        facts = {"reason": "its channel or supplier is in observe mode now"}
-        return Submission(
-            verdict=StepVerdict.ASK, task=ask_about(tx, self._deps, TaskCategory.HELD, order, facts=facts)
         )
 
     def _turn(self, tx: Transaction, order: PurchaseOrderView) -> incidents.Turn:
@@ -150,8 +150,8 @@ class SubmissionActivities:
         return self._persist(lambda tx: self._placed(tx, sending, placed, entries))
 
     def _place(self, sending: _Sending) -> PlacedOrder:
-        if time.time() - sending.claimed > SEND_WITHIN:  # we were stalled: the claim may be in doubt by now
-            raise NotSent("submit: too long after the claim", code="stalled")
+        if time.time() > sending.leave_before:  # we were stalled, or the question took too long: from the start, then
+            raise NotSent("submit: too late to send in this attempt", code="stalled")
         return self._deps.outside.supplier(sending.order.supplier).place_order(sending.document)
 
     def _persist(self, work: Callable[[Transaction], Submission]) -> Submission:
@@ -199,6 +199,7 @@ class SubmissionActivities:
             supplier_number=placed.supplier_number,
             acknowledged=placed.state in ACKNOWLEDGING,
             confirmed_at=now(),
+            promised_by=placed.expected_delivery,
         )
 
     def _goods_cost(self, tx: Transaction, order: PurchaseOrderView, total: Money) -> Money:

@@ -15,6 +15,7 @@ from adapters.errors import Doubtful, NotSent, Throttled, Unavailable
 from models.calls import CallRecord
 
 CallSink = Callable[[CallRecord], None]
+CONNECT_SECONDS = 5.0  # an instruction leaves soon or not at all, however long its answer may take
 KEPT_BODY = 20_000  # characters of a body that are kept with a call's record
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -49,7 +50,8 @@ class HttpApi:
         Raises NotSent or Throttled where it was not processed, Doubtful where nobody knows.
         """
         base_url, headers = self.client.base_url, self.client.headers
-        with httpx.Client(base_url=base_url, headers=headers, timeout=timeout.total_seconds(), verify=_tls()) as fresh:
+        limit = httpx.Timeout(timeout.total_seconds(), connect=CONNECT_SECONDS)
+        with httpx.Client(base_url=base_url, headers=headers, timeout=limit, verify=_tls()) as fresh:
             try:
                 response = self._call(fresh, operation, method, url, **options)
             except _NOTHING_SENT as error:

@@ -23,6 +23,7 @@ from sandbox.catalogue import plain_eans
 
 IN_FLIGHT = 64  # orders on their way at once, for product and floor alike
 DRAIN_SECONDS = 60.0
+BATCH_SECONDS = 900.0  # workers load workflow files again for every run: one edited meanwhile may stop them all
 Item = TypeVar("Item")
 _numbers = itertools.count(1)
 
@@ -91,7 +92,7 @@ async def _run_all(run: Callable[[Item], Awaitable[None]], items: Sequence[Item]
             await run(item)
 
     started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(BATCH_SECONDS), asyncio.TaskGroup() as group:
         for item in items:
             group.create_task(run_in_turn(item))
     return Batch(len(items), time.perf_counter() - started)

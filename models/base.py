@@ -40,7 +40,7 @@ def format_duration(value: timedelta) -> str:
     """Write a length of time as people say it: ``"24 h"``, ``"1 h 30 min"``, ``"4 s"``."""
     seconds = value.total_seconds()
     if seconds < 60:
-        return f"{seconds:g} s"
+        return f"{seconds:.3g} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
 

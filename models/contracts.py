@@ -163,6 +163,7 @@ class Submission(StepResult):
 
     supplier_number: Reference | None = None
     acknowledged: bool = False
+    promised_by: Timestamp | None = None
     confirmed_at: Timestamp | None = None
 
 

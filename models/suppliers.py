@@ -140,6 +140,7 @@ class SupplierProfile(Contract):
     final_check_grace: timedelta
     acknowledgement_deadline: timedelta
     submit_timeout: timedelta
+    read_timeout: timedelta
     unreachable_deadline: timedelta
     remind_after: timedelta
     escalate_after: timedelta

@@ -111,13 +111,13 @@ def supplier_question(profile: SupplierProfile, summary: str) -> ActivityConfig:
 
 
 def submission(profile: SupplierProfile, summary: str) -> ActivityConfig:
-    """The one request that must not leave twice. Longer than the request's own timeout, and without a heartbeat.
+    """The one request that must not leave twice. Longer than its question and its own timeout, and without a heartbeat.
 
     A second attempt must never begin while a stalled first one could still send (see docs/decisions/0002).
     """
     return ActivityConfig(
         task_queue=supplier_queue(profile.supplier),
-        start_to_close_timeout=profile.submit_timeout + _MARGIN,
+        start_to_close_timeout=profile.read_timeout + profile.submit_timeout + _MARGIN,
         schedule_to_close_timeout=profile.unreachable_deadline + _BACKSTOP,
         retry_policy=_POLITE,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

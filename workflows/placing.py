@@ -104,6 +104,7 @@ class Placing(Steerable):
     async def _settle_doubt(self, submission: Submission) -> None:
         """Ask a person whether the supplier has it, and act on the answer. Nothing else may end this wait."""
         assert submission.task is not None
+        self._show(stage="SubmitUnknown")
         answer = await self._ask(submission.task, whatever_happens=True)
         assert answer is not None
         if answer.command is CommandName.CONFIRM_SUBMISSION:
@@ -116,6 +117,7 @@ class Placing(Steerable):
                 )
             )
         elif answer.command is CommandName.RESUBMIT:
+            self._show(stage="ChoosingShipping")
             summary = "Allow one more submission"
             await workflow.execute_activity_method(
                 SubmissionActivities.reopen_submission, self._ref, **options.record(summary)
@@ -127,7 +129,10 @@ class Placing(Steerable):
         assert submission.supplier_number is not None
         self._submission = submission
         stage = "Tracking" if submission.acknowledged else "AwaitingAcknowledgement"
-        self._show(search_attributes.SUPPLIER_ORDERS.value_set([submission.supplier_number]), stage=stage)
+        changes: list[Any] = [search_attributes.SUPPLIER_ORDERS.value_set([submission.supplier_number])]
+        if submission.promised_by is not None:
+            changes.append(search_attributes.PROMISED_BY.value_set(submission.promised_by))
+        self._show(*changes, stage=stage)
 
     # What every step shares.
 

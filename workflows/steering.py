@@ -17,7 +17,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.tasks import TaskActivities
 from models.commands import Command, CommandName, CommandReceipt, ShipmentReported, StorefrontEvent
 from models.contracts import CommandRecord, MalformedCommand
-from workflows import options
+from workflows import options, search_attributes
 from workflows.manual_review import Asking
 
 Result = TypeVar("Result")
@@ -166,9 +166,9 @@ class Steerable(Asking):
         if answered:
             self._question = None
         if command.command is CommandName.HOLD:
-            self._held = True
+            self._hold(held=True)
         elif command.command is CommandName.RELEASE:
-            self._held = False
+            self._hold(held=False)
         elif command.command is CommandName.CANCEL and not answered:
             self._cancel_wanted = True
         await self._record(command, command_id, task_id=answered.task_id if answered else None)
@@ -177,6 +177,11 @@ class Steerable(Asking):
             self._news += 1  # whoever poses a question and goes on working looks up
         await self._on_taken(command, answered=answered is not None)
         return receipt
+
+    def _hold(self, *, held: bool) -> None:
+        if held != self._held:
+            self._held = held
+            self._show(search_attributes.HOLDS.value_set(["person"] if held else []))
 
     def _heard(self, event_id: str) -> bool:
         """Say whether this event was heard before, and remember it."""

@@ -56,7 +56,8 @@ def check(file: File = None, *, as_json: AsJson = False) -> None:
 def apply_file(
     file: File = None,
     *,
-    by: Annotated[str | None, typer.Option(metavar="LOGIN", help="Who applies it. Default: your login here.")] = None,
+    by: Who = None,
+    first: Annotated[bool, typer.Option("--first", help="Only where nothing was applied before.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also remove what open orders still need.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +65,7 @@ def apply_file(
 
     Applying the same again changes nothing. What it changes is shown, setting by setting.
 
-    Example: dropwright config apply dropwright.toml --by ana
+    Example: dropwright config apply dropwright.toml --as ana
 
     JSON: {"version": int, "changed": bool, "changes": [{"path", "before", "after"}]}
     """
@@ -72,6 +73,10 @@ def apply_file(
     configuration = read_file(file or settings.config)
     with opened_database(settings) as database:
         before = _current(database)
+        if before is not None and first:
+            after_all = apply(database, before, by=acting(by), now=datetime.now(UTC))[0]
+            _tell_applied(after_all.id, changed=False, changes=[], as_json=as_json)
+            return
         if before is not None and not force:
             _refuse_to_strand(database, before, configuration)
         _apply(database, before, configuration, by, as_json=as_json)
@@ -82,12 +87,16 @@ def _apply(
 ) -> None:
     version, changed = apply(database, after, by=acting(by), now=datetime.now(UTC))
     changes = differences(before, after) if changed else []
+    _tell_applied(version.id, changed=changed, changes=changes, as_json=as_json)
+
+
+def _tell_applied(version: int, *, changed: bool, changes: list[Change], as_json: bool) -> None:
     if as_json:
-        write_json({"version": version.id, "changed": changed, "changes": changes})
+        write_json({"version": version, "changed": changed, "changes": changes})
         return
     for change in changes:
         console().print(_describe(change))
-    console().print(f"version {version.id} applied" if changed else f"nothing changed: version {version.id} stands")
+    console().print(f"version {version} applied" if changed else f"nothing changed: version {version} stands")
 
 
 def _current(database: Database) -> Configuration | None:

@@ -57,6 +57,7 @@ from models.suppliers import (
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+ATTEMPT = timedelta(minutes=4)  # longer than the request's own time-out, as in production
 ARTICLE = "8411061123456"
 CAPABILITIES = Capabilities(
     live_rates=True,
@@ -220,7 +221,12 @@ class World:
         """Run one attempt of an activity, at an instant of Temporal's."""
         environment = ActivityEnvironment()
         environment.info = replace(
-            environment.info, started_time=at, scheduled_time=START, attempt=attempt, workflow_id=workflow_id
+            environment.info,
+            started_time=at,
+            scheduled_time=START,
+            start_to_close_timeout=ATTEMPT,
+            attempt=attempt,
+            workflow_id=workflow_id,
         )
         return environment.run(activity, *args)
 

@@ -42,6 +42,7 @@ PROFILE = SupplierProfile(
     acknowledgement_deadline=timedelta(days=1),
     submit_timeout=timedelta(minutes=3),
     unreachable_deadline=timedelta(days=1),
+    read_timeout=timedelta(seconds=20),
     remind_after=timedelta(hours=4),
     escalate_after=timedelta(hours=24),
 )

@@ -127,7 +127,9 @@ def unbalanced(found: Evidence) -> list[str]:
     states = {row["id"]: row for row in found.orders.values()}
     wrong = []
     for line in found.lines:
-        order = states[line["order_id"]]
+        order = states.get(line["order_id"])
+        if order is None:
+            continue
         still_open = line["quantity"] - line["shipped"] - line["cancelled"] - line["refunded"]
         whole = {OrderState.SHIPPED: line["shipped"], OrderState.CANCELLED: line["cancelled"]}
         if order["state"] in whole and (still_open or whole[order["state"]] != line["quantity"]):
@@ -165,7 +167,9 @@ def fulfilled_wrongly(found: Evidence) -> list[str]:
         if sale.ending is not OrderState.SHIPPED or purchase is None:
             wrong += [f"{order_id} ({sale.script}) has a fulfilment"] if done else []
             continue
-        numbers = {*there[purchase["supplier_number"]]["tracking"]} or {by_hand.get(purchase["id"])}
+        numbers = {*there.get(purchase["supplier_number"], {"tracking": ()})["tracking"]} or {
+            by_hand.get(purchase["id"])
+        }
         units = sum(quantity for _, quantity in sale.lines)
         if [set(one["tracking_numbers"]) for one in done] != [numbers]:
             wrong.append(

@@ -81,7 +81,8 @@ class Person:
             self.answers[identity] = f"{task['category']}: {command.command}"
         elif sent.outcome is CommandOutcome.REFUSED:
             # The world was faster: if the task is still open, it is looked at again.
-            self.refusals.append(f"{task['category']}: {command.command}: {sent.message}")
+            reason = sent.message.replace(f" {task['id']} ", " ").replace(task["workflow_id"], "it")
+            self.refusals.append(f"{task['category']}: {command.command}: {reason}")
             self._tries[task["id"]] += 1
 
     def _close(self, task: Task) -> None:

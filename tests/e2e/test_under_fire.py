@@ -46,7 +46,7 @@ class Aftermath:
             "mails": dict(Counter(row["state"] for row in self.evidence.mails)),
             "arrived": len(self.evidence.inbox),
             "answers": dict(Counter(self.person.answers.values())),
-            "refused_answers": len(self.person.refusals),
+            "refused_answers": dict(Counter(self.person.refusals)),
         }
 
 

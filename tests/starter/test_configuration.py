@@ -153,7 +153,7 @@ def test_a_file_that_is_not_there_is_said_so(cli: CommandLine, tmp_path: Path) -
 def test_applying_shows_what_changes_and_again_changes_nothing(cli: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "dropwright.toml"
     file.write_text(GOOD)
-    first = cli.json("config", "apply", str(file), "--by", "ana")
+    first = cli.json("config", "apply", str(file), "--as", "ana")
 
     assert cli.json("config", "apply", str(file)) == {"version": first["version"], "changed": False, "changes": []}
 

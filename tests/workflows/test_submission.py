@@ -225,7 +225,7 @@ async def test_stock_that_is_gone_everywhere_becomes_a_question_and_goes_on_once
     scene = Scene.sell(world, {**NEVER_SHIPS, "stock_gone": True}, ean=plain_eans()[42])
     script_at(second_url, scene, {**NEVER_SHIPS, "stock_gone": True})
     await scene.start()
-    task = await scene.asked(TaskCategory.CANCELLED_BY_SUPPLIER)
+    task = await scene.asked(TaskCategory.UNROUTABLE)
     scene.script(SHIPS)
     post(first_url, "stock", {scene.line[0]: 100})
     await scene.answer(task, CommandName.RELEASE)

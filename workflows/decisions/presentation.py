@@ -17,6 +17,7 @@ _STAGES = {
     "AwaitingRelease": "waiting for a person to release it",
     "Ordering": "with its suppliers; each purchase order is a workflow of its own",
     "ChoosingShipping": "asking for shipping rates and ordering at the supplier",
+    "SubmitUnknown": "sent to the supplier, and no answer says whether it arrived",
     "AwaitingAcknowledgement": "ordered; waiting for the supplier's acknowledgement",
     "Tracking": "acknowledged; asking the supplier on its plan whether it has shipped",
     "Shipped": "handed to the carrier; the storefront knows",
