@@ -13,7 +13,9 @@ MOST_EVENTS = 75
 
 async def test_a_paid_order_is_ordered_once_shipped_and_told(world: World) -> None:
     article = plain_eans()[0]
-    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-1"]}]})
+    world.supplier(
+        "script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-1"]}]}
+    )
     request = world.sell((article, 2))
     handle = await world.start(request)
     outcome = await world.finish(handle)
@@ -37,7 +39,9 @@ async def test_a_paid_order_is_ordered_once_shipped_and_told(world: World) -> No
 
 async def test_it_costs_no_more_events_than_the_budget_allows(world: World) -> None:
     article = plain_eans()[1]
-    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-2"]}]})
+    world.supplier(
+        "script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-2"]}]}
+    )
     request = world.sell((article, 1))
     handle = await world.start(request)
     await world.finish(handle)
@@ -47,7 +51,9 @@ async def test_it_costs_no_more_events_than_the_budget_allows(world: World) -> N
 
 async def test_costs_are_kept_by_kind_and_apart_from_prices(world: World) -> None:
     article = plain_eans()[2]
-    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-3"]}]})
+    world.supplier(
+        "script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-3"]}]}
+    )
     request = world.sell((article, 3))
     await world.finish(await world.start(request))
 
@@ -62,7 +68,9 @@ async def test_costs_are_kept_by_kind_and_apart_from_prices(world: World) -> Non
 
 async def test_every_call_is_kept_with_its_order_and_without_credentials(world: World) -> None:
     article = plain_eans()[3]
-    world.supplier("script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-4"]}]})
+    world.supplier(
+        "script", ean=article, script={"steps": [{"after": 0.5, "status": "Shipped", "tracking": ["GLS-4"]}]}
+    )
     request = world.sell((article, 1))
     await world.finish(await world.start(request))
 

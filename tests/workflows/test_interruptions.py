@@ -75,7 +75,9 @@ async def test_a_push_in_the_middle_of_a_check_is_not_lost_and_not_told_twice(pa
     purchase_order = await world.until(lambda: pending_check(world, request))
     await world.until_async(lambda: check_has_started(world, purchase_order))
     await push(world, request, "PUSHED-2", "event-2")
-    await world.client.get_workflow_handle(purchase_order).signal("shipment_reported", ShipmentReported(event_id="event-2"))
+    await world.client.get_workflow_handle(purchase_order).signal(
+        "shipment_reported", ShipmentReported(event_id="event-2")
+    )
 
     assert (await world.finish(handle)).ending is OrderState.SHIPPED
     [fulfilment] = world.shop_order(request.storefront_order_id)["fulfillments"]

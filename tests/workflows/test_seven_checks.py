@@ -147,7 +147,9 @@ async def test_the_check_that_finds_it_ends_the_plan(
     request = world.sell((article, 1))
     handle = await world.start(request)
     await world.until(
-        lambda: world.rows("SELECT 1 FROM purchase_orders WHERE order_id = :id AND confirmed_at IS NOT NULL", id=request.order_id)
+        lambda: world.rows(
+            "SELECT 1 FROM purchase_orders WHERE order_id = :id AND confirmed_at IS NOT NULL", id=request.order_id
+        )
     )
     await time_skipping_env.sleep(timedelta(hours=31))
     [row] = world.rows("SELECT supplier_number FROM purchase_orders WHERE order_id = :id", id=request.order_id)

@@ -151,10 +151,15 @@ class World:
         async for workflow in self.client.list_workflows("ExecutionStatus = 'Running'"):
             raw = (await self.client.get_workflow_handle(workflow.id).describe()).raw_description
             pending[workflow.id] = [
-                f"{one.activity_type.name} attempt {one.attempt}: {one.last_failure.message}" for one in raw.pending_activities
+                f"{one.activity_type.name} attempt {one.attempt}: {one.last_failure.message}"
+                for one in raw.pending_activities
             ]
         told = self.rows("SELECT event, detail FROM timeline ORDER BY id DESC LIMIT 5")
-        return {"pending": pending, "timeline": told, "tasks": self.rows("SELECT question FROM tasks WHERE state = 'open'")}
+        return {
+            "pending": pending,
+            "timeline": told,
+            "tasks": self.rows("SELECT question FROM tasks WHERE state = 'open'"),
+        }
 
     async def events_of(self, request: OrderRequest) -> int:
         """Count the events of an order's histories: its own and its purchase orders'."""
