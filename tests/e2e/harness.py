@@ -119,6 +119,7 @@ class Scene:
     deaths: list[str] = field(default_factory=list)  # processes that ended without being killed
     placed: dict[str, Sale] = field(default_factory=dict)  # by the shop's order id
     restarts: Counter[str] = field(default_factory=Counter)
+    _log_began: dict[str, int] = field(default_factory=dict)  # where in its log a process began
 
     @property
     def processes(self) -> ProcessGroup:
@@ -140,7 +141,9 @@ class Scene:
         """Start one of our processes, again or for the first time."""
         command = ["worker"] if name in WORKERS else ["api", "--port", str(self.api_port)]
         argv = [sys.executable, "-m", "starter.cli", *command, "--json"]
-        return self.processes.start(name, argv, self.environment, self.workdir / f"{name}.log")
+        log = self.logs()[name]
+        self._log_began[name] = log.stat().st_size if log.exists() else 0
+        return self.processes.start(name, argv, self.environment, log)
 
     async def start_everything(self) -> None:
         """Start the workers and the API, and wait until the API answers."""
@@ -151,13 +154,22 @@ class Scene:
     async def _until_the_api_answers(self) -> None:
         await answering(f"http://127.0.0.1:{self.api_port}/healthz", self.processes, "api")
 
+    async def _until_the_workers_work(self) -> None:
+        """Wait until each worker has started: one that finds no database refuses to, and a supervisor repeats it."""
+        deadline = time.monotonic() + UP_WITHIN
+        for name in WORKERS:
+            while b'"worker_started"' not in self.logs()[name].read_bytes()[self._log_began[name] :]:
+                assert time.monotonic() < deadline, f"{name} does not start: {self.processes[name].last_lines()}"
+                await asyncio.sleep(0.1)
+
     def revive(self) -> None:
         """Start what ended by itself, as a supervisor would, and remember that it did."""
         for name in WORKERS:
             process = self.processes[name]
-            if not process.running:
-                self.deaths.append(f"{name} ended with {process.returncode}: {process.last_lines(3)}")
-                self.start(name)
+            if process.running:
+                continue
+            self.deaths.append(f"{name} ended with {process.returncode}: {process.last_lines(3)}")
+            self.start(name)
 
     # Kills.
 
@@ -169,6 +181,7 @@ class Scene:
             await asyncio.sleep(point.after)
         match point.target:
             case Target.POSTGRES:
+                await self._until_the_workers_work()
                 await asyncio.to_thread(self._crash_postgres)
             case Target.API:
                 self._kill(point, ["api"])
