@@ -11,6 +11,9 @@ from models.calls import CallRecord
 from models.tables import calls
 
 
+_KEEP = upsert(calls).on_conflict_do_nothing(index_elements=["key"])
+
+
 @dataclass(frozen=True)
 class CallSubject:
     """Which order and purchase order a call was made for, and in which attempt of its activity."""
@@ -29,8 +32,7 @@ def save(tx: Transaction, subject: CallSubject, records: Sequence[CallRecord]) -
         "purchase_order_id": subject.purchase_order_id,
         "attempt": subject.attempt,
     }
-    keeping = upsert(calls).values([{**record.model_dump(), **about} for record in records])
-    tx.execute(keeping.on_conflict_do_nothing(index_elements=["key"]))
+    tx.execute(_KEEP, [{**record.model_dump(), **about} for record in records])
 
 
 def latest_failed(tx: Transaction, system: str, count: int) -> bool:

@@ -62,7 +62,7 @@ def write(tx: Transaction, letters: Sequence[Letter], *, now: datetime) -> None:
         for letter in letters
     ]
     if rows:
-        tx.execute(upsert(mails).values(rows).on_conflict_do_nothing(index_elements=["key"]))
+        tx.execute(upsert(mails).on_conflict_do_nothing(index_elements=["key"]), rows)
 
 
 def claim_next(tx: Transaction, token: str, *, now: datetime) -> ClaimedMail | None:

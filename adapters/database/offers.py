@@ -14,12 +14,12 @@ def keep(tx: Transaction, answers: Iterable[Offer]) -> None:
     """Remember what suppliers just said, rows in key order so that two planners can't deadlock."""
     rows = [offer.model_dump() for offer in sorted(answers, key=lambda offer: (offer.supplier, offer.ean))]
     if rows:
-        insertion = upsert(offers).values(rows)
+        insertion = upsert(offers)
         changed = {
             name: insertion.excluded[name] for name in ("known", "quantity", "unit_cost", "currency", "observed_at")
         }
         newer = offers.c.observed_at < insertion.excluded.observed_at
-        tx.execute(insertion.on_conflict_do_update(index_elements=["supplier", "ean"], set_=changed, where=newer))
+        tx.execute(insertion.on_conflict_do_update(index_elements=["supplier", "ean"], set_=changed, where=newer), rows)
 
 
 def kept(tx: Transaction, supplier: str, eans: Sequence[str]) -> list[Offer]:

@@ -218,9 +218,9 @@ def keep_costs(tx: Transaction, purchase_order_id: int, amounts: Mapping[str, Mo
         for kind, money in sorted(amounts.items())
     ]
     if rows:
-        insertion = upsert(costs).values(rows)
+        insertion = upsert(costs)
         changed = {name: insertion.excluded[name] for name in ("amount", "currency", "source")}
-        tx.execute(insertion.on_conflict_do_update(index_elements=["purchase_order_id", "kind"], set_=changed))
+        tx.execute(insertion.on_conflict_do_update(index_elements=["purchase_order_id", "kind"], set_=changed), rows)
 
 
 def shipping_cost(tx: Transaction, purchase_order_id: int) -> Money | None:
