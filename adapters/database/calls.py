@@ -10,7 +10,6 @@ from adapters.database.engine import Transaction
 from models.calls import CallRecord
 from models.tables import calls
 
-
 _KEEP = upsert(calls).on_conflict_do_nothing(index_elements=["key"])
 
 

@@ -12,7 +12,8 @@ from adapters.database import mails
 from adapters.database.mails import DOUBTFUL_AFTER, Letter
 from adapters.errors import Doubtful, NotSent, Refused
 from models.contracts import MailBatch
-from tests.activities.world import START, BrokenCommit, World
+from tests.activities.broken_commit import BrokenCommit
+from tests.activities.world import START, World
 
 MINUTE = timedelta(minutes=1)
 

@@ -12,7 +12,8 @@ from adapters.errors import AccountHold, AuthenticationFailed, Doubtful, NotSent
 from models.contracts import ConfirmRequest, PurchaseOrderEnding, PurchaseOrderRequest, StepVerdict, Submission
 from models.statuses import PurchaseOrderState
 from models.suppliers import SupplierOrder, SupplierState
-from tests.activities.world import ARTICLE, START, BrokenCommit, World, ref, submit
+from tests.activities.broken_commit import BrokenCommit
+from tests.activities.world import ARTICLE, START, World, ref, submit
 
 WAIT_SECONDS = 20
 
