@@ -1,6 +1,6 @@
 # The image of API, worker and one-shot commands; which one it is, its command says.
 FROM python:3.13-slim AS build
-COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /bin/uv
+RUN pip install --no-cache-dir uv
 WORKDIR /src
 ENV UV_PROJECT_ENVIRONMENT=/opt/dropwright UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 COPY pyproject.toml uv.lock ./

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.failures import TranslateFailures
@@ -29,6 +29,10 @@ WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkf
 DRAIN = timedelta(seconds=20)
 RECONCILE_EVERY = 10.0  # seconds
 STOREFRONT_SLOTS = 20
+# Fixed numbers: with autoscaling pollers tasks were seen to be lost under load until their time-out (docs/speed.md).
+# A fifth of the workflow pollers serves new and evicted workflows, so there must be more than one of those.
+WORKFLOW_POLLERS = PollerBehaviorSimpleMaximum(maximum=10)
+ACTIVITY_POLLERS = PollerBehaviorSimpleMaximum(maximum=5)
 CACHED_WORKFLOWS = 1000
 
 # Loaded once per process instead of once per run, and never policed: so only what holds no clock and no chance of its
@@ -48,9 +52,7 @@ _PASSED_THROUGH = (
 
 def workflow_runner() -> SandboxedWorkflowRunner:
     """The sandbox that workflows run in: the same for the worker, the tests and the replayer."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
-    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH))
 
 
 def build_worker(
@@ -64,7 +66,6 @@ def build_worker(
     cached_workflows: int = CACHED_WORKFLOWS,
 ) -> Worker:
     """Build the worker of one task queue, as production, tests and benchmarks run it."""
-    autoscaling = PollerBehaviorAutoscaling(minimum=1, initial=2, maximum=20)
     return Worker(
         client,
         task_queue=queue,
@@ -77,8 +78,8 @@ def build_worker(
         workflow_failure_exception_types=[ValidationError],
         max_concurrent_activities=slots,
         max_cached_workflows=cached_workflows,
-        workflow_task_poller_behavior=autoscaling,
-        activity_task_poller_behavior=autoscaling,
+        workflow_task_poller_behavior=WORKFLOW_POLLERS,
+        activity_task_poller_behavior=ACTIVITY_POLLERS,
         graceful_shutdown_timeout=DRAIN,
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database import tasks
@@ -65,28 +65,32 @@ class PurchaseOrderView:
         return tuple(SupplierLine(ean=ean, quantity=quantity) for ean, quantity in units.items())
 
 
+# Built once: every activity of a purchase order begins with these two.
+_ORDER = (
+    select(
+        purchase_orders,
+        orders.c.channel,
+        orders.c.storefront_order_id,
+        orders.c.name.label("order_name"),
+        orders.c.cancel_requested_at,
+        addresses.c.address,
+    )
+    .join(orders, orders.c.id == purchase_orders.c.order_id)
+    .join(addresses, addresses.c.id == orders.c.address_id, isouter=True)
+    .where(purchase_orders.c.id == bindparam("purchase_order"))
+)
+_LINES = (
+    select(purchase_order_lines)
+    .where(purchase_order_lines.c.purchase_order_id == bindparam("purchase_order"))
+    .order_by(purchase_order_lines.c.line_id)
+)
+
+
 def load(tx: Transaction, purchase_order_id: int) -> PurchaseOrderView:
     """Read one purchase order, its lines, and its order's effective address."""
-    query = (
-        select(
-            purchase_orders,
-            orders.c.channel,
-            orders.c.storefront_order_id,
-            orders.c.name.label("order_name"),
-            orders.c.cancel_requested_at,
-            addresses.c.address,
-        )
-        .join(orders, orders.c.id == purchase_orders.c.order_id)
-        .join(addresses, addresses.c.id == orders.c.address_id, isouter=True)
-        .where(purchase_orders.c.id == purchase_order_id)
-    )
-    row = tx.execute(query).one()
-    lines = tx.execute(
-        select(purchase_order_lines)
-        .where(purchase_order_lines.c.purchase_order_id == purchase_order_id)
-        .order_by(purchase_order_lines.c.line_id)
-    )
-    return _view(row, [(line.line_id, SupplierLine(ean=line.ean, quantity=line.quantity)) for line in lines])
+    which = {"purchase_order": purchase_order_id}
+    lines = [(line.line_id, SupplierLine(ean=line.ean, quantity=line.quantity)) for line in tx.execute(_LINES, which)]
+    return _view(tx.execute(_ORDER, which).one(), lines)
 
 
 def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]]) -> PurchaseOrderView:
