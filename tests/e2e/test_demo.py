@@ -29,13 +29,23 @@ def demo(output: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes
     command = [sys.executable, "-m", "starter.cli", "demo", *arguments]
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, MARK: mark}, stdout=stream, stderr=subprocess.STDOUT
+            command,
+            cwd=PROJECT,
+            env={**os.environ, MARK: mark},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            preexec_fn=hear_ctrl_c,
         )
     try:
         yield process, mark
     finally:
         process.kill()
         process.wait()
+
+
+def hear_ctrl_c() -> None:
+    """A shell that runs the tests in the background lets them, and all they start, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def marked(mark: str) -> list[str]:
