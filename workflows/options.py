@@ -130,7 +130,7 @@ def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: st
     """Follow a supplier order on its plan, by retry. A "shipped" that arrives while we cancel it is not lost."""
     return ActivityConfig(
         task_queue=supplier_queue(profile.supplier),
-        start_to_close_timeout=timedelta(minutes=2),
+        start_to_close_timeout=2 * profile.read_timeout + _MARGIN,  # its order, and its parcels
         schedule_to_close_timeout=max(plan_ends_in, timedelta(0)) + profile.final_check_grace + _BACKSTOP,
         retry_policy=_POLLING,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -141,4 +141,4 @@ def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: st
 
 # --- Intake sweeps: overlap-safe, and the next one repeats what this one could not do ---
 _SWEEPING = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_attempts=3)
-SWEEP = ActivityConfig(task_queue=ORDERS_QUEUE, start_to_close_timeout=timedelta(minutes=5), retry_policy=_SWEEPING)
+SWEEP = ActivityConfig(task_queue=ORDERS_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_SWEEPING)
