@@ -47,6 +47,9 @@ _PASSED_THROUGH = (
     "httpx",
     "structlog",
     "annotated_types",
+    # Of the workflows only what holds no decision: names, time-outs, retry policies.
+    "workflows.options",
+    "workflows.search_attributes",
 )
 
 
