@@ -54,7 +54,7 @@ def test_nothing_outlives_the_process_that_opened_the_stack(workdir: Path, how: 
         assert parent.stdout
         assert parent.stdout.readline() == "ready\n"
         running = "\n".join(processes_of(workdir))
-        assert all(name in running for name in ("postgres -D", "temporal server start-dev", "sleep 300; true"))
+        assert all(name in running for name in ("postgres -D", "server start-dev", "sleep 300; true"))
 
         parent.send_signal(how)
 
