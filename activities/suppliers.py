@@ -159,11 +159,14 @@ class SupplierActivities:
     ) -> Answer:
         following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
         parcels = following.known_parcels(tx, order.id)
+        untold = [parcel for parcel in parcels if not parcel.told]
         if status.state in ACKNOWLEDGING:
             purchase_orders.acknowledge(tx, order.id, now=now())
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)
         if status.state is SupplierState.SHIPPED and parcels:
+            return StepResult(verdict=StepVerdict.DONE)
+        if check.kind == "tracking" and self._already_known(order, "tracking", untold):  # a push came meanwhile
             return StepResult(verdict=StepVerdict.DONE)
         if check.kind == "acknowledgement" and status.state is not SupplierState.AWAITING_PAYMENT:
             acknowledged = status.state is not SupplierState.UNKNOWN
@@ -172,7 +175,7 @@ class SupplierActivities:
                 if acknowledged
                 else self._unclear(tx, order, request, check, status)
             )
-        if any(not parcel.told for parcel in parcels):
+        if untold:
             return StepResult(verdict=StepVerdict.PARTIAL)
         if status.state is SupplierState.UNKNOWN:
             return self._unclear(tx, order, request, check, status)
