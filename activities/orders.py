@@ -196,7 +196,9 @@ class OrderActivities:
         unknown = plan.unknown_everywhere()
         lines = unknown or plan.unroutable
         articles = ", ".join(sorted({line.ean for line in lines}))
-        problem = "no supplier knows it" if unknown else "not enough stock anywhere"
+        left_out = any("excluded" in plan.reasons[line.line_id].values() for line in lines)
+        stock = "nobody else has enough of it" if left_out else "not enough stock anywhere"
+        problem = "no supplier knows it" if unknown else stock
         category = TaskCategory.ARTICLE_UNKNOWN if unknown else TaskCategory.UNROUTABLE
         return {"order": order.name, "articles": articles, "problem": problem}, category
 

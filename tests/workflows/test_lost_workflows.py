@@ -170,7 +170,7 @@ async def test_a_terminated_purchase_order_that_was_placed_goes_on_after_its_res
 async def test_a_terminated_purchase_order_is_ordered_anew_where_a_person_says_so(world: World) -> None:
     request, _ = await stopped_before_it_was_placed(world)
     await answer(world, request, CommandName.REROUTE)
-    await world.open_task(request, "cancelled_by_supplier")  # there is no other supplier
+    await world.open_task(request, "unroutable")  # there is no other supplier
     await answer(world, request, CommandName.RELEASE)
 
     assert (await ends(resets.order_handle(world, request)))["ending"] == OrderState.SHIPPED
@@ -185,7 +185,7 @@ async def test_a_terminated_purchase_order_that_was_placed_is_ordered_anew_only_
     request, _ = await stopped_after_it_was_placed(world)
     [first] = at_supplier(world, request)
     await answer(world, request, CommandName.REROUTE)
-    await world.open_task(request, "cancelled_by_supplier")
+    await world.open_task(request, "unroutable")
     await answer(world, request, CommandName.RELEASE)
     await world.until(lambda: len(purchase_orders(world, request, "acknowledged")) == 1)
     ship(world, request)
