@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from adapters.database.engine import lost_connection
-from adapters.errors import AdapterError, AuthenticationFailed, UnexpectedReply
+from adapters.errors import AdapterError
 
 BENIGN = ApplicationErrorCategory.BENIGN
 BACKOFF_CEILING = timedelta(minutes=5)
@@ -76,6 +76,3 @@ def _place(error: BaseException) -> str:
             place = f" at {code.co_qualname}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
-
-
-__all__ = ["AuthenticationFailed", "TranslateFailures", "UnexpectedReply", "unanswered", "wait"]

@@ -181,17 +181,7 @@ class SubmissionActivities:
         if placed.total is not None:
             goods = self._goods_cost(tx, order, placed.total)
             purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
-        timeline.tell(
-            tx,
-            order.order_id,
-            "purchase_order.placed",
-            at=now(),
-            purchase_order_id=order.id,
-            key=f"{order.id}:placed",
-            supplier=order.supplier,
-            supplier_number=placed.supplier_number,
-            status=placed.status_text,
-        )
+        self._tell_placed(tx, order, placed.supplier_number, placed.status_text)
         if sending.recovering:
             incidents.close(tx, order.supplier, now=now())
         return Submission(
@@ -200,6 +190,19 @@ class SubmissionActivities:
             acknowledged=placed.state in ACKNOWLEDGING,
             confirmed_at=now(),
             promised_by=placed.expected_delivery,
+        )
+
+    def _tell_placed(self, tx: Transaction, order: PurchaseOrderView, supplier_number: str, status: str) -> None:
+        timeline.tell(
+            tx,
+            order.order_id,
+            "purchase_order.placed",
+            at=now(),
+            purchase_order_id=order.id,
+            key=f"{order.id}:placed",
+            supplier=order.supplier,
+            supplier_number=supplier_number,
+            status=status,
         )
 
     def _goods_cost(self, tx: Transaction, order: PurchaseOrderView, total: Money) -> Money:
@@ -310,17 +313,7 @@ class SubmissionActivities:
         with self._deps.database.begin() as tx:
             order = submissions.lock(tx, request.purchase_order_id)
             submissions.confirm(tx, order.id, request.supplier_number, now=now())
-            timeline.tell(
-                tx,
-                order.order_id,
-                "purchase_order.placed",
-                at=now(),
-                purchase_order_id=order.id,
-                key=f"{order.id}:placed",
-                supplier=order.supplier,
-                supplier_number=request.supplier_number,
-                status="confirmed by a person",
-            )
+            self._tell_placed(tx, order, request.supplier_number, "confirmed by a person")
             return self._resolved(tx, submissions.lock(tx, order.id))
 
     @activity.defn(no_thread_cancel_exception=True)
