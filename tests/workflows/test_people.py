@@ -227,7 +227,7 @@ async def end(scene: Scene, answered: CommandName) -> None:
     if answered is CommandName.EXTEND_TRACKING:
         await send(scene, scene.purchase_orders()[0]["workflow_id"], CommandName.MARK_SHIPPED, tracking_number="GLS-7")
     elif answered is CommandName.REROUTE:
-        await scene.answer(await scene.asked(TaskCategory.CANCELLED_BY_SUPPLIER), CommandName.CANCEL)
+        await scene.answer(await scene.asked(TaskCategory.UNROUTABLE), CommandName.CANCEL)
     assert await scene.ending() in (OrderState.SHIPPED, OrderState.CANCELLED)
 
 
