@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 import structlog
@@ -17,18 +18,32 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.failures import TranslateFailures
 from activities.outside import Outside
 from activities.registry import Registry
-from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, storefront_queue, supplier_queue
+from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, SYNC_QUEUE, publish_queue, storefront_queue, supplier_queue
 from workflows.order import OrderWorkflow
 from workflows.outbox import MailDispatchWorkflow
+from workflows.publication import PublicationWorkflow
 from workflows.purchase_order import PurchaseOrderWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
+from workflows.supplier_sync import SupplierSyncWorkflow
 from workflows.sweep import SweepWorkflow
+from workflows.upkeep import ExchangeRatesWorkflow, StockWatchWorkflow
 
 log = structlog.get_logger()
 
-WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
+ORDER_WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
+SUPPLY_WORKFLOWS: list[type] = [
+    SupplierSyncWorkflow,
+    PublicationWorkflow,
+    ReconciliationWorkflow,
+    ExchangeRatesWorkflow,
+    StockWatchWorkflow,
+]
+WORKFLOWS = ORDER_WORKFLOWS + SUPPLY_WORKFLOWS
 DRAIN = timedelta(seconds=20)
 RECONCILE_EVERY = 10.0  # seconds
 STOREFRONT_SLOTS = 20
+SYNC_SLOTS = 4  # feeds in work at once; each holds a connection and up to 300 MB
+PUBLISH_SLOTS = 2
 # Fixed numbers: with autoscaling pollers tasks were seen to be lost under load until their time-out (docs/speed.md).
 # A fifth of the workflow pollers serves new and evicted workflows, so there must be more than one of those.
 WORKFLOW_POLLERS = PollerBehaviorSimpleMaximum(maximum=10)
@@ -87,6 +102,14 @@ def build_worker(
     )
 
 
+class Serve(StrEnum):
+    """Which queues a process serves. Apart, a million rows never hold up an order's thread."""
+
+    ALL = "all"
+    ORDERS = "orders"
+    BACKGROUND = "background"  # reading, judging and applying feeds, and publishing
+
+
 @dataclass
 class Fleet:
     """Every worker of this process: those for orders and mail, and one per supplier and channel as configured now."""
@@ -96,14 +119,21 @@ class Fleet:
     outside: Outside
     order_slots: int = 32  # activities on our own database at once
     cached_workflows: int = CACHED_WORKFLOWS  # kept in memory between their tasks; the others are replayed
+    serves: Serve = Serve.ALL
     _running: dict[str, "_Served"] = field(default_factory=dict)
 
     def wanted(self) -> dict[str, int]:
         """List the task queues to serve, with how many activities each may run at once."""
         configuration = self.outside.configuration
-        queues = {ORDERS_QUEUE: self.order_slots, MAIL_QUEUE: 2}
-        queues.update({storefront_queue(name): STOREFRONT_SLOTS for name in configuration.channels})
-        queues.update({supplier_queue(name): one.max_concurrent_calls for name, one in configuration.suppliers.items()})
+        queues: dict[str, int] = {}
+        if self.serves is not Serve.BACKGROUND:
+            queues |= {ORDERS_QUEUE: self.order_slots, MAIL_QUEUE: 2}
+            queues |= {storefront_queue(name): STOREFRONT_SLOTS for name in configuration.channels}
+            # Feeds are fetched beside their supplier's orders: both count against the same limit of calls.
+            queues |= {supplier_queue(name): one.max_concurrent_calls for name, one in configuration.suppliers.items()}
+        if self.serves is not Serve.ORDERS:
+            queues |= {SYNC_QUEUE: SYNC_SLOTS}
+            queues |= {publish_queue(name): PUBLISH_SLOTS for name in configuration.channels}
         return queues
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -131,7 +161,7 @@ class Fleet:
     def _start(self, queue: str, slots: int) -> None:
         # Threads of its own: a supplier that answers slowly holds up nobody else.
         threads = ThreadPoolExecutor(slots, thread_name_prefix=queue)
-        workflows = WORKFLOWS if queue == ORDERS_QUEUE else []
+        workflows = {ORDERS_QUEUE: ORDER_WORKFLOWS, SYNC_QUEUE: SUPPLY_WORKFLOWS}.get(queue, [])
         worker = build_worker(
             self.client,
             queue,
@@ -145,11 +175,16 @@ class Fleet:
         log.info("serving", queue=queue, slots=slots)
 
     def _activities_of(self, queue: str) -> Sequence[Callable[..., Any]]:
-        if queue == ORDERS_QUEUE:
-            return self.registry.orders
-        if queue == MAIL_QUEUE:
-            return self.registry.mail
-        return self.registry.supplier if queue.startswith("supplier-") else self.registry.storefront
+        named = {ORDERS_QUEUE: self.registry.orders, MAIL_QUEUE: self.registry.mail, SYNC_QUEUE: self.registry.sync}
+        if queue in named:
+            return named[queue]
+        kind, _, _ = queue.partition("-")
+        by_kind = {
+            "supplier": self.registry.supplier,
+            "storefront": self.registry.storefront,
+            "publish": self.registry.publish,
+        }
+        return by_kind[kind]
 
     async def _stop(self, queue: str) -> None:
         served = self._running.pop(queue)

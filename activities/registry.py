@@ -10,17 +10,22 @@ from temporalio.client import Client
 
 from activities.common import Dependencies
 from activities.delivery import OrderDelivery
+from activities.feed_news import FeedNewsActivities
+from activities.feeds import FeedActivities
 from activities.intake import Intake
 from activities.journal import CallJournal
 from activities.mail import MailActivities
 from activities.orders import LOOK_AGAIN, OrderActivities
 from activities.outside import Outside
+from activities.publication import PublicationActivities
 from activities.purchase_orders import PurchaseOrderActivities
+from activities.reconciliation import ReconciliationActivities
 from activities.storefronts import StorefrontActivities
 from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
 from activities.sweeps import SweepActivities
 from activities.tasks import TaskActivities
+from activities.upkeep import UpkeepActivities
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.plugin import load_plugins
@@ -56,6 +61,8 @@ class Registry:
     storefront: Sequence[Callable[..., Any]]
     supplier: Sequence[Callable[..., Any]]
     mail: Sequence[Callable[..., Any]]
+    sync: Sequence[Callable[..., Any]]
+    publish: Sequence[Callable[..., Any]]
 
 
 def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: timedelta = LOOK_AGAIN) -> Registry:
@@ -68,6 +75,8 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
         StorefrontActivities(deps),
     )
     mail = MailActivities(deps, look_every=mail_every)
+    feeds, publications = FeedActivities(deps), PublicationActivities(deps)
+    reconciliations, upkeep = ReconciliationActivities(deps), UpkeepActivities(deps)
     return Registry(
         orders=(
             orders.plan_order,
@@ -93,13 +102,32 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
             submission.submit_purchase_order,
             suppliers.await_acknowledgement,
             suppliers.check_tracking,
+            feeds.fetch_feed,
+            reconciliations.compare_supplier,
         ),
         mail=(mail.dispatch_mail,),
+        sync=(
+            feeds.stage_feed,
+            feeds.judge_feed,
+            feeds.apply_feed,
+            feeds.fail_feed,
+            publications.prepare_publication,
+            reconciliations.settle_reconciliation,
+            upkeep.capture_rates,
+            upkeep.watch_stock,
+            upkeep.prune_history,
+        ),
+        publish=(
+            publications.refresh_listings,
+            publications.send_publication,
+            publications.await_bulk_publication,
+            reconciliations.compare_channel,
+        ),
     )
 
 
-def with_sweeps(registry: Registry, deps: Dependencies, client: Client) -> Registry:
-    """Add the intake sweeps, the only activities that speak to Temporal themselves."""
+def with_client(registry: Registry, deps: Dependencies, client: Client) -> Registry:
+    """Add the activities that speak to Temporal themselves: the intake sweeps, and a feed's last stage."""
     configurations, storefronts = ConfigurationStore(deps.database), deps.outside.storefront
     sweeps = SweepActivities(
         client=client,
@@ -115,4 +143,5 @@ def with_sweeps(registry: Registry, deps: Dependencies, client: Client) -> Regis
         sweeps.deliver_stored_events,
         sweeps.find_stalled_orders,
     )
-    return replace(registry, orders=(*registry.orders, *steps))
+    news = FeedNewsActivities(deps, client)
+    return replace(registry, orders=(*registry.orders, *steps), sync=(*registry.sync, news.tell_of_feed))

@@ -3,11 +3,14 @@
 All calls are synchronous and thread-safe: activities run on threads. Failures are ``adapters.errors`` only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from models.feed_rows import FeedPage, RemoteFile
+from models.feeds import Column, FeedKind
 from models.findings import Finding
+from models.listings import BulkResult, ExchangeRate, Listing, ListingChange, ListingRefusal, ProductDraft
 from models.orders import IncomingOrder
 from models.storefronts import FulfilmentRequest, OrderNote, StorefrontFacts
 from models.suppliers import (
@@ -45,6 +48,16 @@ class SupplierPort(Protocol):
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
         """Ask how the order stands: state, the supplier's own word for it, parcels so far."""
 
+    def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:
+        """Walk through the supplier's own feed from ``cursor`` on ("" is its beginning), page by page.
+
+        ``since`` is where the last applied run of a changes feed said that the next one begins; "" means all of it.
+        Raises Refused("no_feed") where it has none of this kind.
+        """
+
+    def feed_columns(self, kind: FeedKind) -> dict[str, Column]:
+        """Say which field of our rows comes from which name of its own."""
+
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:
         """Check credentials, country list and feed, and which of the sample EANs it does not know."""
 
@@ -79,8 +92,56 @@ class StorefrontPort(Protocol):
     def fix(self, namespaces: Sequence[str]) -> list[Finding]:
         """Create what ``check`` found missing and can be created; say what was done."""
 
+    def fetch_listings(self, location: str, cursor: str = "") -> Iterator[tuple[list[Listing], str]]:
+        """Walk through everything on sale, page by page, with the cursor that goes on after each ("" at the end)."""
+
+    def read_listings(self, location: str, variant_ids: Sequence[str]) -> list[Listing]:
+        """Look at some variants as they are now; those that are gone are absent."""
+
+    def publish(self, location: str, changes: Sequence[ListingChange], key: str) -> list[ListingRefusal]:
+        """Bring some variants to what they shall show, one call after the other; return what was refused.
+
+        ``key`` names this attempt: repeated with the same key and changes, nothing happens twice. Quantities are
+        absolute, so that a repetition ends in the same state whatever became of the first.
+        """
+
+    def publish_in_bulk(self, location: str, changes: Iterable[ListingChange], key: str) -> list[str]:
+        """Hand many changes to the shop's own bulk machinery; return its operations' ids. Repeatable like ``publish``."""
+
+    def bulk_result(self, operation_id: str) -> BulkResult:
+        """Ask how a bulk operation stands, and what of it was refused once it is done."""
+
+    def create_drafts(self, drafts: Sequence[ProductDraft]) -> dict[str, str]:
+        """Create products that nobody sees yet; return EAN -> product id. One that exists already is not made again."""
+
     def fetch_catalogue(self) -> list[tuple[str, str]]:
         """List (variant id, barcode) of every variant on sale; the barcode is empty where there is none."""
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class ExchangeRates(Protocol):
+    """Who publishes exchange rates."""
+
+    def fetch(self) -> list[ExchangeRate]:
+        """Ask for the newest rates. Raises Unavailable or UnexpectedReply."""
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class FeedSource(Protocol):
+    """Where a file feed lies: a folder, a web server, an SFTP or FTP server."""
+
+    def look(self) -> list[RemoteFile]:
+        """List the files that are there and match, oldest first. Raises NotSent, Unavailable or AuthenticationFailed."""
+
+    def read(self, file: RemoteFile, offset: int) -> Iterator[bytes]:
+        """Read a file's bytes from ``offset`` on, in pieces of at most a mebibyte.
+
+        Raises UnexpectedReply("changed_while_reading") where it is no longer that version.
+        """
 
     def close(self) -> None:
         """Give back connections."""

@@ -10,7 +10,9 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_validator
 
 from models.base import Duration, Slug, StrictContract
+from models.feeds import Feeds
 from models.statuses import Mode
+from models.supply import LowStock, Publishing, Reconciling, Supply
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]+@[^@\s<>]+$", max_length=254)]
@@ -39,6 +41,7 @@ class Channel(StrictContract):
     start_watermark: AwareDatetime
     customer_messages: CustomerMessages = CustomerMessages.STOREFRONT
     missing_orders_lookback: Duration = timedelta(days=2)
+    publishing: Publishing = Publishing()
 
 
 class Supplier(StrictContract):
@@ -62,6 +65,8 @@ class Supplier(StrictContract):
     unreachable_deadline: Duration = timedelta(days=1)
     account_hold_probe: Duration = timedelta(minutes=15)
     max_concurrent_calls: int = Field(default=10, ge=1, le=200)
+    calls_per_second: float | None = Field(default=None, gt=0, le=1000)  # orders and feeds share it; orders go first
+    feeds: Feeds = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _intervals_are_positive(self) -> Self:
@@ -105,6 +110,9 @@ class Configuration(StrictContract):
     routing: Routing
     mail: Mail
     people: People = People()
+    supply: Supply = Supply()
+    reconciling: Reconciling = Reconciling()
+    low_stock: LowStock = LowStock()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -7,8 +7,11 @@ from hashlib import sha256
 
 ORDERS_QUEUE = "orders"
 MAIL_QUEUE = "mail"
+SYNC_QUEUE = "sync"  # feeds, publications and reconciliations: what may wait while orders go first
 MAIL_WORKFLOW_ID = "outbox/mail"
 SWEEP_WORKFLOW_ID = "sweep/intake"
+RATES_WORKFLOW_ID = "rates/ecb"
+STOCK_WATCH_WORKFLOW_ID = "stock/watch"
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -21,6 +24,26 @@ def order_workflow_id(channel: str, storefront_order_id: str) -> str:
 def purchase_order_workflow_id(channel: str, storefront_order_id: str, supplier: str, attempt: int) -> str:
     """Name the lifecycle of one supplier's share; ``attempt`` counts the purchase orders of this order at that supplier."""
     return f"purchase-order/{channel}/{storefront_order_id}/{supplier}/{attempt}"
+
+
+def sync_workflow_id(supplier: str, feed: str) -> str:
+    """Name the runs of a supplier's feed, and their schedule: one at a time."""
+    return f"sync/{supplier}/{feed}"
+
+
+def publication_workflow_id(channel: str) -> str:
+    """Name the one publisher of a channel, and its schedule."""
+    return f"publish/{channel}"
+
+
+def reconciliation_workflow_id(side: str, name: str) -> str:
+    """Name the comparison with one supplier or channel, and its schedule."""
+    return f"reconcile/{side}/{name}"
+
+
+def publish_queue(channel: str) -> str:
+    """Name the task queue of what is shown in one channel's storefront: apart from what its orders need."""
+    return f"publish-{channel}"
 
 
 def supplier_queue(supplier: str) -> str:

@@ -32,28 +32,28 @@ metadata = MetaData(
     }
 )
 
-_MONEY = Numeric(14, 4)
-_WHEN = DateTime(timezone=True)
+MONEY = Numeric(14, 4)
+WHEN = DateTime(timezone=True)
 
 
-def _key() -> Column[int]:
+def key() -> Column[int]:
     return Column("id", BigInteger, primary_key=True, autoincrement=True)
 
 
 configurations = Table(
     "configurations",
     metadata,
-    _key(),
+    key(),
     Column("document", JSONB, nullable=False),
     Column("digest", Text, nullable=False),
-    Column("applied_at", _WHEN, nullable=False),
+    Column("applied_at", WHEN, nullable=False),
     Column("applied_by", Text, nullable=False),
 )
 
 webhooks = Table(
     "webhooks",
     metadata,
-    _key(),
+    key(),
     Column("channel", Text, nullable=False),
     Column("delivery_id", Text, nullable=False),  # the storefront's id of this delivery
     Column("event_id", Text),  # of what happened: several deliveries may tell of the same event
@@ -62,8 +62,8 @@ webhooks = Table(
     Column("storefront_order_id", Text),
     Column("order_id", BigInteger, ForeignKey("orders.id")),
     Column("event", Text),  # what must reach a running workflow, or null
-    Column("received_at", _WHEN, nullable=False),
-    Column("delivered_at", _WHEN),  # null: its event has not reached the workflow yet
+    Column("received_at", WHEN, nullable=False),
+    Column("delivered_at", WHEN),  # null: its event has not reached the workflow yet
     Column("repeats", Integer, nullable=False, server_default="0"),
     Column("outcome", Text, nullable=False),
     UniqueConstraint("channel", "delivery_id"),
@@ -78,32 +78,32 @@ storefront_sweeps = Table(
     "storefront_sweeps",
     metadata,
     Column("channel", Text, primary_key=True),
-    Column("swept_until", _WHEN, nullable=False),  # what the storefront changed before this has been looked at
+    Column("swept_until", WHEN, nullable=False),  # what the storefront changed before this has been looked at
 )
 
 orders = Table(
     "orders",
     metadata,
-    _key(),
+    key(),
     Column("channel", Text, nullable=False),
     Column("storefront_order_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("currency", Text, nullable=False),
-    Column("total", _MONEY, nullable=False),
+    Column("total", MONEY, nullable=False),
     Column("test", Boolean, nullable=False),
     Column("paid", Boolean, nullable=False),
     Column("ship_country", Text),
-    Column("placed_at", _WHEN, nullable=False),
-    Column("storefront_updated_at", _WHEN, nullable=False),
+    Column("placed_at", WHEN, nullable=False),
+    Column("storefront_updated_at", WHEN, nullable=False),
     Column("content_key", Text, nullable=False),  # what was bought: a redelivery with other lines is noticed
     Column("address_id", BigInteger),  # the newest one: what a parcel would be sent to now
-    Column("received_at", _WHEN, nullable=False),
-    Column("startable_at", _WHEN),
-    Column("started_at", _WHEN),  # null while no start has reached Temporal
+    Column("received_at", WHEN, nullable=False),
+    Column("startable_at", WHEN),
+    Column("started_at", WHEN),  # null while no start has reached Temporal
     Column("first_run_id", Text),  # the chain of runs that owns this order
-    Column("cancel_requested_at", _WHEN),
-    Column("ended_at", _WHEN),
+    Column("cancel_requested_at", WHEN),
+    Column("ended_at", WHEN),
     UniqueConstraint("channel", "storefront_order_id"),
     Index("orders_unstarted_ix", "startable_at", postgresql_where=text("state = 'startable' AND started_at IS NULL")),
     Index("orders_open_ix", "state", postgresql_where=text("state IN ('startable', 'open')")),
@@ -113,12 +113,12 @@ orders = Table(
 addresses = Table(
     "addresses",
     metadata,
-    _key(),
+    key(),
     Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
     Column("source", Text, nullable=False),  # storefront, or the person who entered it
     Column("address", JSONB, nullable=False),
     Column("digest", Text, nullable=False),
-    Column("stored_at", _WHEN, nullable=False),
+    Column("stored_at", WHEN, nullable=False),
     Index("addresses_order_id_ix", "order_id"),
 )
 
@@ -135,7 +135,7 @@ order_lines = Table(
     Column("shipped", Integer, nullable=False, server_default="0"),
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("refunded", Integer, nullable=False, server_default="0"),
-    Column("unit_price", _MONEY, nullable=False),
+    Column("unit_price", MONEY, nullable=False),
     Column("requires_shipping", Boolean, nullable=False),
     Column("ean", Text),  # as the storefront or a person's mapping gives it
     CheckConstraint("quantity > 0", name="quantity"),
@@ -152,19 +152,7 @@ article_mappings = Table(
     Column("variant_id", Text, primary_key=True),
     Column("ean", Text, nullable=False),
     Column("mapped_by", Text, nullable=False),
-    Column("mapped_at", _WHEN, nullable=False),
-)
-
-offers = Table(
-    "offers",
-    metadata,
-    Column("supplier", Text, primary_key=True),
-    Column("ean", Text, primary_key=True),
-    Column("known", Boolean, nullable=False),
-    Column("quantity", Integer, nullable=False),
-    Column("unit_cost", _MONEY),
-    Column("currency", Text, nullable=False),
-    Column("observed_at", _WHEN, nullable=False),
+    Column("mapped_at", WHEN, nullable=False),
 )
 
 plans = Table(
@@ -175,13 +163,13 @@ plans = Table(
     Column("configuration_id", BigInteger, ForeignKey("configurations.id"), nullable=False),
     Column("mode", Text, nullable=False),
     Column("reasons", JSONB, nullable=False),  # per line: the candidates and why each was taken or passed over
-    Column("planned_at", _WHEN, nullable=False),
+    Column("planned_at", WHEN, nullable=False),
 )
 
 purchase_orders = Table(
     "purchase_orders",
     metadata,
-    _key(),
+    key(),
     Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
     Column("plan_no", Integer, nullable=False),
     Column("number", Text, nullable=False, unique=True),  # ours, at most 22 characters
@@ -200,10 +188,10 @@ purchase_orders = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("claim_token", Text),
     Column("supplier_number", Text),
-    Column("confirmed_at", _WHEN),
-    Column("acknowledged_at", _WHEN),
+    Column("confirmed_at", WHEN),
+    Column("acknowledged_at", WHEN),
     Column("fulfilment_id", Text, nullable=False, server_default=""),
-    Column("ended_at", _WHEN),
+    Column("ended_at", WHEN),
     Column("order_settled", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("order_id", "supplier", "attempt"),
     Index("purchase_orders_order_id_ix", "order_id"),
@@ -224,13 +212,13 @@ purchase_order_lines = Table(
 submission_attempts = Table(
     "submission_attempts",
     metadata,
-    _key(),
+    key(),
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), nullable=False),
     Column("fence", Integer, nullable=False),
     Column("token", Text, nullable=False, unique=True),
     Column("request", JSONB, nullable=False),
-    Column("claimed_at", _WHEN, nullable=False),
-    Column("ended_at", _WHEN),
+    Column("claimed_at", WHEN, nullable=False),
+    Column("ended_at", WHEN),
     Column("outcome", Text),
     Column("detail", Text),
     Column("supplier_number", Text),
@@ -242,9 +230,9 @@ tracking_checks = Table(
     metadata,
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), primary_key=True),
     Column("kind", Text, primary_key=True),  # tracking or acknowledgement
-    Column("due_at", _WHEN, primary_key=True),  # checks of an extended plan have instants of their own
+    Column("due_at", WHEN, primary_key=True),  # checks of an extended plan have instants of their own
     Column("check_no", Integer, nullable=False),
-    Column("asked_at", _WHEN, nullable=False),
+    Column("asked_at", WHEN, nullable=False),
     Column("errors", Integer, nullable=False, server_default="0"),
     Column("answer", Text),  # the supplier's own word; null while unanswered
 )
@@ -252,21 +240,21 @@ tracking_checks = Table(
 parcels = Table(
     "parcels",
     metadata,
-    _key(),
+    key(),
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), nullable=False),
     Column("tracking_number", Text, nullable=False),
     Column("carrier", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("source", Text, nullable=False),  # check, push or person
-    Column("seen_at", _WHEN, nullable=False),
-    Column("fulfilled_at", _WHEN),  # when the storefront had it
+    Column("seen_at", WHEN, nullable=False),
+    Column("fulfilled_at", WHEN),  # when the storefront had it
     UniqueConstraint("purchase_order_id", "tracking_number"),
 )
 
 calls = Table(
     "calls",
     metadata,
-    _key(),
+    key(),
     Column("key", Text, nullable=False, unique=True),
     Column("order_id", BigInteger),
     Column("purchase_order_id", BigInteger),
@@ -279,7 +267,7 @@ calls = Table(
     Column("reply", Text, nullable=False),
     Column("status", Integer),
     Column("error", Text, nullable=False),
-    Column("started_at", _WHEN, nullable=False),
+    Column("started_at", WHEN, nullable=False),
     Column("duration_ms", Integer, nullable=False),
     Index("calls_order_id_ix", "order_id"),
     Index("calls_purchase_order_id_ix", "purchase_order_id"),
@@ -290,7 +278,7 @@ costs = Table(
     metadata,
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), primary_key=True),
     Column("kind", Text, primary_key=True),  # goods, shipping or handling
-    Column("amount", _MONEY, nullable=False),
+    Column("amount", MONEY, nullable=False),
     Column("currency", Text, nullable=False),
     Column("source", Text, nullable=False),
 )
@@ -298,7 +286,7 @@ costs = Table(
 mails = Table(
     "mails",
     metadata,
-    _key(),
+    key(),
     Column("key", Text, nullable=False, unique=True),  # the same news is never told twice
     Column("kind", Text, nullable=False),
     Column("audience", Text, nullable=False),  # customer or internal
@@ -307,11 +295,11 @@ mails = Table(
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("created_at", _WHEN, nullable=False),
-    Column("due_at", _WHEN, nullable=False),
+    Column("created_at", WHEN, nullable=False),
+    Column("due_at", WHEN, nullable=False),
     Column("token", Text),
-    Column("claimed_at", _WHEN),
-    Column("sent_at", _WHEN),
+    Column("claimed_at", WHEN),
+    Column("sent_at", WHEN),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("repeated", Boolean, nullable=False, server_default=text("false")),
     Index("mails_due_ix", "due_at", postgresql_where=text("state IN ('pending', 'sending')")),
@@ -321,7 +309,7 @@ mails = Table(
 tasks = Table(
     "tasks",
     metadata,
-    _key(),
+    key(),
     Column("key", Text, nullable=False, unique=True),
     Column("order_id", BigInteger),
     Column("purchase_order_id", BigInteger),
@@ -334,10 +322,10 @@ tasks = Table(
     Column("priority", Integer, nullable=False),
     Column("if_silent", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("opened_at", _WHEN, nullable=False),
-    Column("remind_at", _WHEN, nullable=False),
+    Column("opened_at", WHEN, nullable=False),
+    Column("remind_at", WHEN, nullable=False),
     Column("reminders", Integer, nullable=False, server_default="0"),
-    Column("closed_at", _WHEN),
+    Column("closed_at", WHEN),
     Column("answer", Text),
     Column("answered_by", Text),
     Index("tasks_open_ix", "priority", "opened_at", postgresql_where=text("state = 'open'")),
@@ -347,10 +335,10 @@ tasks = Table(
 timeline = Table(
     "timeline",
     metadata,
-    _key(),
+    key(),
     Column("order_id", BigInteger, nullable=False),
     Column("purchase_order_id", BigInteger),
-    Column("at", _WHEN, nullable=False),
+    Column("at", WHEN, nullable=False),
     Column("actor", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("detail", JSONB, nullable=False),
@@ -361,11 +349,11 @@ timeline = Table(
 notes = Table(
     "notes",
     metadata,
-    _key(),
+    key(),
     Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
-    Column("stored_at", _WHEN, nullable=False),
+    Column("stored_at", WHEN, nullable=False),
 )
 
 commands = Table(
@@ -376,7 +364,7 @@ commands = Table(
     Column("workflow_id", Text, nullable=False),
     Column("command", JSONB, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("sent_at", _WHEN, nullable=False),
+    Column("sent_at", WHEN, nullable=False),
     Column("outcome", Text),  # accepted, refused or pending
     Column("answer", Text),
 )
@@ -384,12 +372,12 @@ commands = Table(
 incidents = Table(
     "incidents",
     metadata,
-    _key(),
+    key(),
     Column("supplier", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("opened_at", _WHEN, nullable=False),
-    Column("probed_at", _WHEN, nullable=False),
-    Column("closed_at", _WHEN),
+    Column("opened_at", WHEN, nullable=False),
+    Column("probed_at", WHEN, nullable=False),
+    Column("closed_at", WHEN),
     Column("reason", Text, nullable=False),
     Index("incidents_open_uq", "supplier", "kind", unique=True, postgresql_where=text("closed_at IS NULL")),
 )

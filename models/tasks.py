@@ -37,12 +37,31 @@ class TaskCategory(StrEnum):
     ORDER_STALLED = "order_stalled"
     ACCOUNT_HOLD = "account_hold"
     REFUND_DUE = "refund_due"
+    FEED_QUARANTINED = "feed_quarantined"
+    FEED_FAILING = "feed_failing"
+    COSTS_HELD = "costs_held"
+    DRIFT_LARGE = "drift_large"
+    LOW_STOCK = "low_stock"
+    LISTINGS_REFUSED = "listings_refused"
+
+
+class SupplyAnswer(StrEnum):
+    """An answer about feeds, costs or drift: no order's lifecycle waits for it, so it is no command."""
+
+    ACCEPT = "accept"
+    ACCEPT_STOCK = "accept_stock"
+    DISCARD = "discard"
+    ASK_SUPPLIER = "ask_supplier"
+    APPROVE_COSTS = "approve_costs"
+    KEEP_COSTS = "keep_costs"
+    REPAIR = "repair"
+    LEAVE = "leave"
 
 
 class Alternative(Contract):
     """One way to answer: the command it sends and what follows from it. ``command`` is None where it only closes the task."""
 
-    command: CommandName | None
+    command: CommandName | SupplyAnswer | None
     label: str = Field(max_length=80)
     consequence: str = Field(max_length=300)
     needs: tuple[str, ...] = ()  # the command's fields that the person fills in

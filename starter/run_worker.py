@@ -8,7 +8,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.registry import build_dependencies, build_registry, with_sweeps
+from activities.registry import build_dependencies, build_registry, with_client
 from adapters.database.engine import Database
 from starter import readiness, schedules, search_attributes
 from starter.opening import connect_temporal
@@ -48,7 +48,7 @@ def _refuse_unless_ready(settings: Settings, database: Database) -> None:
 async def _serve(settings: Settings, database: Database, client: Client, stop: asyncio.Event) -> None:
     deps = build_dependencies(database)
     registry = build_registry(deps, mail_every=timedelta(seconds=settings.mail_every))
-    fleet = Fleet(client, with_sweeps(registry, deps, client), deps.outside, settings.worker_threads)
+    fleet = Fleet(client, with_client(registry, deps, client), deps.outside, settings.worker_threads)
     sweep_every = timedelta(seconds=settings.sweep_every)
     await _ensure_running(client, sweep_every)
     keeper = asyncio.create_task(_keep_running(client, sweep_every, stop))

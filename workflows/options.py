@@ -10,11 +10,13 @@ from temporalio.workflow import (
     ParentClosePolicy,
 )
 
-from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, storefront_queue, supplier_queue
+from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, SYNC_QUEUE, publish_queue, storefront_queue, supplier_queue
 from models.suppliers import SupplierProfile
 
 URGENT = Priority(priority_key=1)  # submissions and people
 TRACKING = Priority(priority_key=3)
+STOCK = Priority(priority_key=4)
+CATALOGUE = Priority(priority_key=5)
 
 # A purchase order outlives its order, is never started twice, and hears of a cancel by signal only.
 NEVER_TWICE = WorkflowIDReusePolicy.REJECT_DUPLICATE
@@ -142,3 +144,65 @@ def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: st
 # --- Intake sweeps: overlap-safe, and the next one repeats what this one could not do ---
 _SWEEPING = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_attempts=3)
 SWEEP = ActivityConfig(task_queue=ORDERS_QUEUE, start_to_close_timeout=timedelta(minutes=2), retry_policy=_SWEEPING)
+
+
+# --- Feeds, publications, reconciliations: long work, with a heartbeat that holds where it is ---
+_HEARTBEAT = timedelta(seconds=45)
+SOURCE_DEADLINE = timedelta(hours=1)  # a source that is away for longer fails the run; the next one begins anew
+
+
+def fetch_feed(supplier: str, summary: str) -> ActivityConfig:
+    """Read a source to its end, on its supplier's queue: page after page, behind the supplier's orders."""
+    return ActivityConfig(
+        task_queue=supplier_queue(supplier),
+        start_to_close_timeout=timedelta(hours=2),
+        schedule_to_close_timeout=SOURCE_DEADLINE + timedelta(hours=2),
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_POLITE,
+        priority=STOCK,
+        summary=summary,
+    )
+
+
+def feed_step(summary: str) -> ActivityConfig:
+    """Work on what was fetched, in our database alone; may take minutes for a million rows."""
+    return ActivityConfig(
+        task_queue=SYNC_QUEUE,
+        start_to_close_timeout=timedelta(minutes=30),
+        schedule_to_close_timeout=timedelta(hours=6),
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_PATIENT,
+        priority=STOCK,
+        summary=summary,
+    )
+
+
+def publish_step(channel: str, summary: str) -> ActivityConfig:
+    """Tell a channel's storefront what to show: many calls, throttled by the shop."""
+    return ActivityConfig(
+        task_queue=publish_queue(channel),
+        start_to_close_timeout=timedelta(hours=4),
+        schedule_to_close_timeout=timedelta(days=1),
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_POLITE,
+        priority=STOCK,
+        summary=summary,
+    )
+
+
+def await_bulk(channel: str, summary: str) -> ActivityConfig:
+    """Wait, by retry, for the shop's bulk operation; the shop itself gives up after a day."""
+    return ActivityConfig(
+        task_queue=publish_queue(channel),
+        start_to_close_timeout=timedelta(minutes=10),
+        schedule_to_close_timeout=timedelta(hours=26),
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_POLLING,
+        priority=STOCK,
+        summary=summary,
+    )
+
+
+def compare_with_supplier(supplier: str, summary: str) -> ActivityConfig:
+    """Ask a supplier for a sample of what it offers, behind its orders."""
+    return fetch_feed(supplier, summary) | ActivityConfig(priority=CATALOGUE)

@@ -53,7 +53,7 @@ def open_task(
     task_id = tx.execute(
         insertion.on_conflict_do_update(index_elements=["key"], set_=refreshed).returning(tasks.c.id)
     ).scalar_one()
-    answers = tuple(alternative.command for alternative in draft.alternatives if alternative.command is not None)
+    answers = tuple(one.command for one in draft.alternatives if isinstance(one.command, CommandName))
     return OpenTask(
         task_id=task_id,
         category=draft.category,

@@ -4,7 +4,8 @@ import ast
 import inspect
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +19,7 @@ from temporalio.client import Client
 import activities
 import worker
 import workflows
-from activities.registry import Registry, build_dependencies, build_registry, with_sweeps
+from activities.registry import Registry, build_dependencies, build_registry, with_client
 from adapters.database.engine import Database
 
 ROOT = Path(__file__).parents[2]
@@ -51,11 +52,15 @@ def _written_activities() -> set[str]:
 async def registry() -> Registry:
     client = await Client.connect("127.0.0.1:9", lazy=True)
     deps = build_dependencies(Database("postgresql+psycopg2://nobody@127.0.0.1:9/none"), lambda name: name)
-    return with_sweeps(build_registry(deps, mail_every=timedelta(seconds=1)), deps, client)
+    return with_client(build_registry(deps, mail_every=timedelta(seconds=1)), deps, client)
+
+
+def _queues(registry: Registry) -> list[Sequence[Callable[..., Any]]]:
+    return [getattr(registry, one.name) for one in fields(registry)]
 
 
 def _served(registry: Registry) -> list[str]:
-    queues = (registry.orders, registry.storefront, registry.supplier, registry.mail)
+    queues = _queues(registry)
     return [name for queue in queues for one in queue if (name := _activity_name(one))]
 
 
@@ -69,7 +74,7 @@ async def test_every_activity_is_served_by_one_queue_only(registry: Registry) ->
 
 async def test_a_cancelled_attempt_is_never_torn_out_of_a_transaction(registry: Registry) -> None:
     # An exception thrown into a thread between a send and its record would lose what became of it.
-    for queue in (registry.orders, registry.storefront, registry.supplier, registry.mail):
+    for queue in _queues(registry):
         for one in queue:
             definition = activity._Definition.must_from_callable(one)
             assert definition.no_thread_cancel_exception or definition.is_async, definition.name

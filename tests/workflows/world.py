@@ -16,7 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from activities.common import Dependencies
 from activities.intake import Intake
 from activities.orders import LOOK_AGAIN
-from activities.registry import build_dependencies, build_registry, with_sweeps
+from activities.registry import build_dependencies, build_registry, with_client
 from adapters.database import configurations
 from adapters.database.engine import Database
 from models.configuration import Configuration
@@ -258,7 +258,7 @@ async def running_world(
         deps = build_dependencies(database, SECRETS.__getitem__)
         stack.callback(deps.outside.close)
         registry = build_registry(deps, mail_every=timedelta(seconds=1), look_again=look_again)
-        registry = with_sweeps(registry, deps, client)
+        registry = with_client(registry, deps, client)
         stop = asyncio.Event()
         workers = Fleet(client, registry, deps.outside, cached_workflows=cached_workflows)
         fleet = asyncio.create_task(workers.serve(stop))

@@ -9,6 +9,7 @@ from models.base import format_duration
 from models.commands import CommandName
 from models.contracts import OrderRequest, PurchaseOrderRequest
 from models.identifiers import purchase_order_workflow_id
+from models.sync import SyncRequest
 from models.tasks import OpenTask
 
 _STAGES = {
@@ -53,6 +54,13 @@ def order_details(
         rows = "\n".join(_purchase_order_row(order, state) for order, state in purchase_orders)
         parts.append(f"| supplier | purchase order | units | state | |\n|---|---|---|---|---|\n{rows}")
     return "\n\n".join([*parts, _FOOT])
+
+
+def sync_details(request: SyncRequest, run_id: int, stage: str) -> str:
+    """Render a run of a feed: what it is at, and where its rows and findings are."""
+    heading = f"**{request.supplier}/{request.feed}** · run {run_id or '…'} · {request.trigger}"
+    look = f"`dropwright sync history {request.supplier} {request.feed}` shows its counts and findings."
+    return "\n\n".join([heading, stage.replace("_", " ").capitalize(), look, _FOOT])
 
 
 def _purchase_order_row(order: PurchaseOrderRequest, state: str) -> str:

@@ -6,7 +6,7 @@ Pure text from facts. Facts are names of orders and suppliers, counts, codes and
 from collections.abc import Mapping
 
 from models.commands import CommandName
-from models.tasks import Alternative, TaskCategory, TaskDraft
+from models.tasks import Alternative, SupplyAnswer, TaskCategory, TaskDraft
 
 _REMINDED = "You are reminded, then it is escalated by mail, once a day. Nothing is sent or cancelled meanwhile."
 
@@ -331,6 +331,83 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
         "finance",
         1,
         "{supplier} takes none of our orders ({code}). Can the account be put right there? Orders wait and go on by themselves.",
+        (_SEEN,),
+    ),
+    TaskCategory.FEED_QUARANTINED: (
+        "catalogue",
+        2,
+        "The {feed} feed of {supplier} is not believed ({findings}). Nothing of it was applied. Is it right after all?",
+        (
+            Alternative(
+                command=SupplyAnswer.ACCEPT,
+                label="It is right",
+                consequence="It is applied as it stands, unless a newer one has been applied meanwhile.",
+            ),
+            Alternative(
+                command=SupplyAnswer.ACCEPT_STOCK,
+                label="Only its stock",
+                consequence="Quantities and dates are applied; costs and descriptions stay as they are.",
+            ),
+            Alternative(
+                command=SupplyAnswer.DISCARD,
+                label="It is wrong",
+                consequence="It is thrown away. What was known before stays until the next feed.",
+            ),
+            Alternative(
+                command=SupplyAnswer.ASK_SUPPLIER,
+                label="Ask the supplier",
+                consequence="A mail with the findings and sample rows goes to you, to forward; the feed stays set aside.",
+            ),
+        ),
+    ),
+    TaskCategory.FEED_FAILING: (
+        "engineering",
+        2,
+        "The {feed} feed of {supplier} failed {failures} times in a row, last while {stage}. Its schedule is paused. "
+        "Repair it, then `dropwright sync resume {supplier_id} {feed}`.",
+        (_SEEN,),
+    ),
+    TaskCategory.COSTS_HELD: (
+        "catalogue",
+        2,
+        "{count} costs of {supplier} moved by more than {limit} ({examples}). Shall they count? Stock is up to date.",
+        (
+            Alternative(
+                command=SupplyAnswer.APPROVE_COSTS,
+                label="They count",
+                consequence="All that are held now become the costs, and prices follow. "
+                "`dropwright prices approve` takes some of them.",
+            ),
+            Alternative(
+                command=SupplyAnswer.KEEP_COSTS,
+                label="They are wrong",
+                consequence="The old costs stay until the supplier sends others.",
+            ),
+        ),
+    ),
+    TaskCategory.DRIFT_LARGE: (
+        "operations",
+        2,
+        "{drifted} of {compared} differ between us and {subject} ({examples}). Too many to repair unasked: shall they be?",
+        (
+            Alternative(
+                command=SupplyAnswer.REPAIR,
+                label="Repair them",
+                consequence="Our offers take the supplier's word; a shop is told ours.",
+            ),
+            Alternative(command=SupplyAnswer.LEAVE, label="Leave them", consequence="Nothing changes."),
+        ),
+    ),
+    TaskCategory.LOW_STOCK: (
+        "purchasing",
+        3,
+        "{count} articles sell out within {days} days ({examples}). Is more to be had?",
+        (_SEEN,),
+    ),
+    TaskCategory.LISTINGS_REFUSED: (
+        "catalogue",
+        3,
+        "{channel} refused {count} changes of stock or price ({codes}). They are tried again; what must be repaired there?",
         (_SEEN,),
     ),
 }

@@ -20,6 +20,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel", "variant_id", name=op.f("article_mappings_pk")),
     )
     op.create_table(
+        "articles",
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("sku", name=op.f("articles_pk")),
+    )
+    op.create_index("articles_ean_ix", "articles", ["ean"], unique=False)
+    op.create_table(
         "calls",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -63,6 +72,149 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("configurations_pk")),
     )
     op.create_table(
+        "cost_holds",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("old_cost", sa.Numeric(precision=14, scale=4), nullable=False),
+        sa.Column("new_cost", sa.Numeric(precision=14, scale=4), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("old_currency", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("cost_holds_pk")),
+    )
+    op.create_index(
+        "cost_holds_open_uq", "cost_holds", ["supplier", "sku"], unique=True, postgresql_where=sa.text("state = 'held'")
+    )
+    op.create_table(
+        "exchange_rates",
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("on", sa.Date(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("rate", sa.Numeric(precision=18, scale=8), nullable=False),
+        sa.Column("captured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("base", "currency", "on", "source", name=op.f("exchange_rates_pk")),
+    )
+    op.create_table(
+        "feed_chunks",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("bytes", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "part", "seq", name=op.f("feed_chunks_pk")),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_table(
+        "feed_pushes",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("feed_pushes_pk")),
+        sa.UniqueConstraint("supplier", "feed", "delivery_id", name=op.f("feed_pushes_supplier_feed_delivery_id_uq")),
+    )
+    op.create_index(
+        "feed_pushes_waiting_ix",
+        "feed_pushes",
+        ["supplier", "feed", "id"],
+        unique=False,
+        postgresql_where=sa.text("run_id IS NULL"),
+    )
+    op.create_table(
+        "feed_rows",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("hash", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "feed", "sku", name=op.f("feed_rows_pk")),
+        postgresql_with={"fillfactor": 85},
+    )
+    op.create_table(
+        "feed_runs",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("workflow_run_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("fields", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("version", sa.Text(), nullable=True),
+        sa.Column("source_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("content_hash", sa.Text(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("full", sa.Boolean(), nullable=False),
+        sa.Column("parts", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("staged", sa.Integer(), nullable=True),
+        sa.Column("unreadable", sa.Integer(), nullable=True),
+        sa.Column("absent", sa.Integer(), nullable=True),
+        sa.Column("header", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("findings", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("held", sa.Integer(), nullable=True),
+        sa.Column("applied", sa.Integer(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision", sa.Text(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("task_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("feed_runs_pk")),
+        sa.UniqueConstraint("workflow_run_id", name=op.f("feed_runs_workflow_run_id_uq")),
+    )
+    op.create_index("feed_runs_feed_ix", "feed_runs", ["supplier", "feed", "id"], unique=False)
+    op.create_table(
+        "feed_staged",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("hash", sa.BigInteger(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Integer(), nullable=True),
+        sa.Column("lead_days", sa.Integer(), nullable=True),
+        sa.Column("available_on", sa.Date(), nullable=True),
+        sa.Column("unit_cost", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("minimum", sa.Integer(), nullable=True),
+        sa.Column("pack", sa.Integer(), nullable=True),
+        sa.Column("restricted_countries", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("recommended_price", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("map_price", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("discontinued", sa.Boolean(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("brand", sa.Text(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("images", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=True),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_index("feed_staged_sku_ix", "feed_staged", ["run_id", "sku"], unique=False)
+    op.create_table(
+        "feed_states",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("applied_run_id", sa.BigInteger(), nullable=True),
+        sa.Column("applied_version", sa.Text(), nullable=True),
+        sa.Column("applied_hash", sa.Text(), nullable=True),
+        sa.Column("applied_source_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("header", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "feed", name=op.f("feed_states_pk")),
+    )
+    op.create_table(
         "incidents",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("supplier", sa.Text(), nullable=False),
@@ -80,6 +232,36 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.create_table(
+        "listings",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("variant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("inventory_item_id", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("tracked", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("published_quantity", sa.Integer(), nullable=True),
+        sa.Column("published_price", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("published_words", sa.Text(), nullable=True),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dirty_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused_code", sa.Text(), nullable=True),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refusals", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("channel", "variant_id", name=op.f("listings_pk")),
+        postgresql_with={"fillfactor": 85},
+    )
+    op.create_index(
+        "listings_dirty_ix",
+        "listings",
+        ["channel", "variant_id"],
+        unique=False,
+        postgresql_where=sa.text("dirty_since IS NOT NULL"),
+    )
+    op.create_index("listings_ean_ix", "listings", ["ean"], unique=False)
     op.create_table(
         "mails",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -106,16 +288,52 @@ def upgrade() -> None:
     )
     op.create_index("mails_order_id_ix", "mails", ["order_id"], unique=False)
     op.create_table(
-        "offers",
+        "matches",
         sa.Column("supplier", sa.Text(), nullable=False),
-        sa.Column("ean", sa.Text(), nullable=False),
-        sa.Column("known", sa.Boolean(), nullable=False),
+        sa.Column("supplier_sku", sa.Text(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=True),
+        sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("matched_by", sa.Text(), nullable=False),
+        sa.Column("matched_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "supplier_sku", name=op.f("matches_pk")),
+    )
+    op.create_table(
+        "offer_changes",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("unit_cost", sa.Numeric(precision=14, scale=4), nullable=True),
         sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("supplier", "ean", name=op.f("offers_pk")),
+        sa.Column("discontinued", sa.Boolean(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("offer_changes_pk")),
     )
+    op.create_index("offer_changes_sku_ix", "offer_changes", ["supplier", "sku", "until"], unique=False)
+    op.create_index("offer_changes_until_ix", "offer_changes", ["until"], unique=False)
+    op.create_table(
+        "offers",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=True),
+        sa.Column("known", sa.Boolean(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("lead_days", sa.Integer(), nullable=True),
+        sa.Column("available_on", sa.Date(), nullable=True),
+        sa.Column("unit_cost", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("minimum", sa.Integer(), nullable=True),
+        sa.Column("pack", sa.Integer(), nullable=True),
+        sa.Column("restricted_countries", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("recommended_price", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("map_price", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("discontinued", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "sku", name=op.f("offers_pk")),
+        postgresql_with={"fillfactor": 85},
+    )
+    op.create_index("offers_ean_ix", "offers", ["ean"], unique=False)
     op.create_table(
         "orders",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -153,10 +371,89 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'startable' AND started_at IS NULL"),
     )
     op.create_table(
+        "product_drafts",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("supplier_sku", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=True),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("channel", "ean", name=op.f("product_drafts_pk")),
+    )
+    op.create_table(
+        "publications",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("bulk", sa.Boolean(), nullable=False),
+        sa.Column("items", sa.Integer(), nullable=False),
+        sa.Column("sent", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("refused", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("operations", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("publications_pk")),
+    )
+    op.create_index("publications_channel_ix", "publications", ["channel", "id"], unique=False)
+    op.create_index(
+        "publications_open_ix", "publications", ["channel"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_table(
+        "reconciliations",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("compared", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("drifted", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("repaired", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("share", sa.Float(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("task_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("reconciliations_pk")),
+    )
+    op.create_index("reconciliations_subject_ix", "reconciliations", ["subject", "id"], unique=False)
+    op.create_table(
+        "reorder_proposals",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=True),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("sold_per_day", sa.Numeric(precision=14, scale=4), nullable=False),
+        sa.Column("cover_days", sa.Numeric(precision=14, scale=4), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("reorder_proposals_pk")),
+    )
+    op.create_index(
+        "reorder_proposals_open_uq",
+        "reorder_proposals",
+        ["supplier", "sku"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
         "storefront_sweeps",
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("swept_until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("channel", name=op.f("storefront_sweeps_pk")),
+    )
+    op.create_table(
+        "supplier_articles",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("brand", sa.Text(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("images", postgresql.ARRAY(sa.Text()), nullable=True),
+        sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "sku", name=op.f("supplier_articles_pk")),
     )
     op.create_table(
         "tasks",
@@ -213,6 +510,30 @@ def upgrade() -> None:
     )
     op.create_index("addresses_order_id_ix", "addresses", ["order_id"], unique=False)
     op.create_table(
+        "drifts",
+        sa.Column("reconciliation_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("ours", sa.Text(), nullable=False),
+        sa.Column("theirs", sa.Text(), nullable=False),
+        sa.Column("repaired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["reconciliation_id"], ["reconciliations.id"], name=op.f("drifts_reconciliation_id_fk"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("reconciliation_id", "kind", "subject", name=op.f("drifts_pk")),
+    )
+    op.create_table(
+        "feed_problems",
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("sku", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["feed_runs.id"], name=op.f("feed_problems_run_id_fk"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "position", "field", name=op.f("feed_problems_pk")),
+    )
+    op.create_table(
         "notes",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("order_id", sa.BigInteger(), nullable=False),
@@ -256,6 +577,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["configuration_id"], ["configurations.id"], name=op.f("plans_configuration_id_fk")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("plans_order_id_fk")),
         sa.PrimaryKeyConstraint("order_id", "plan_no", name=op.f("plans_pk")),
+    )
+    op.create_table(
+        "publication_items",
+        sa.Column("publication_id", sa.BigInteger(), nullable=False),
+        sa.Column("variant_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.Text(), nullable=False),
+        sa.Column("inventory_item_id", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=True),
+        sa.Column("price", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["publication_id"],
+            ["publications.id"],
+            name=op.f("publication_items_publication_id_fk"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("publication_id", "variant_id", name=op.f("publication_items_pk")),
     )
     op.create_table(
         "purchase_orders",
