@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from adapters.errors import Doubtful, NotSent, Throttled, Unavailable
+from adapters.pacing import Lane, Pace, questioning_lane
 from models.calls import CallRecord
 
 CallSink = Callable[[CallRecord], None]
@@ -28,9 +29,11 @@ class HttpApi:
     client: httpx.Client
     sink: CallSink
     redact: Callable[[str], str] = lambda text: text
+    pace: Pace | None = None
 
     def ask(self, operation: str, method: str, url: str, **options: Any) -> httpx.Response:
         """Ask a question: repeating it is harmless. Raises NotSent, Throttled or Unavailable."""
+        self._take_turn(operation, questioning_lane())
         try:
             response = self._call(self.client, operation, method, url, **options)
         except _NOTHING_SENT as error:
@@ -49,6 +52,7 @@ class HttpApi:
 
         Raises NotSent or Throttled where it was not processed, Doubtful where nobody knows.
         """
+        self._take_turn(operation, Lane.INSTRUCTION)
         base_url, headers = self.client.base_url, self.client.headers
         limit = httpx.Timeout(timeout.total_seconds(), connect=CONNECT_SECONDS)
         with httpx.Client(base_url=base_url, headers=headers, timeout=limit, verify=_tls()) as fresh:
@@ -66,6 +70,13 @@ class HttpApi:
             code = f"http_{response.status_code}"
             raise Doubtful(f"{operation}: {self.system} answered {response.status_code}", code=code)
         return response
+
+    def _take_turn(self, operation: str, lane: Lane) -> None:
+        """Wait until our own limit lets this call leave, before anything of it begins; give it up if that takes long."""
+        delay = self.pace.take(lane) if self.pace is not None else None
+        if delay is not None:
+            message = f"{operation}: not sent, {self.system} is called as often as calls_per_second allows"
+            raise Throttled(message, code="paced", retry_after=delay)
 
     def _call(self, client: httpx.Client, operation: str, method: str, url: str, **options: Any) -> httpx.Response:
         started_at, clock = datetime.now(UTC), time.monotonic()

@@ -1,6 +1,6 @@
 """A simulated BTSWholesaler: its API v2.1 on loopback, with faults, scripts and a ledger.
 
-    python -m sandbox.btswholesaler --port 9001 --seed 7 --state bts.jsonl
+    python -m sandbox.btswholesaler --port 9001 --seed 7 --articles 50000 --state bts.jsonl
 
 Administration, without a token:
 
@@ -8,8 +8,11 @@ Administration, without a token:
     POST /_sandbox/script            {"ean": …, "where": {"postal_code": "^99"}, "script": {"steps": [
                                        {"after": 2, "status": "Shipped", "tracking": ["GLS1"]}], …}}
     POST /_sandbox/orders/{number}   {"status": "Cancelled", "tracking": ["GLS2"]}, from now on
-    POST /_sandbox/stock             {"ean": quantity, …}
-    GET, POST /_sandbox/settings     wallet, credit, feed_status, per_minute, error_status, error_style, ship_after
+    POST /_sandbox/stock             {"ean": quantity, …}, or {"change": how many, "seed": which ones}
+    POST /_sandbox/prices            the same of prices
+    POST /_sandbox/articles          {"withdraw": [ean, …]}
+    GET, POST /_sandbox/settings     wallet, credit, feed_status, per_minute, per_second, error_status, error_style,
+                                     ship_after
     …    /_sandbox/faults            see sandbox.faults
 
 The vendor documents no envelope and no HTTP status for its errors: both are settings here.
@@ -35,7 +38,7 @@ from sandbox import btswholesaler_feeds as feeds
 from sandbox.btswholesaler_feeds import BadRequest, Query, reply
 from sandbox.btswholesaler_orders import ADDRESS_FIELDS, PAID, PENDING_PAYMENT, Books, Line, Order
 from sandbox.btswholesaler_rates import COUNTRIES, COUNTRIES_WITH_STATES, rates
-from sandbox.catalogue import catalogue, normalised
+from sandbox.catalogue import Article, Assortment, normalised
 from sandbox.faults import FaultLayer, Plan
 from sandbox.serving import serve
 
@@ -55,7 +58,7 @@ class Btswholesaler:
         self.books = books
         self.token = token
         self.calls: Counter[str] = Counter()
-        self._minute, self._calls_this_minute = 0, 0
+        self._periods: dict[int, tuple[int, int]] = {}
         self._operations: dict[tuple[str, str], Callable[[Pairs], Response]] = {
             ("GET", "getListProducts"): lambda pairs: feeds.list_products(books, dict(pairs)),
             ("GET", "getProducts"): lambda pairs: feeds.get_products(books, _listed(pairs, "product_sku")),
@@ -86,16 +89,19 @@ class Btswholesaler:
         try:
             return operation(parse_qsl(text, keep_blank_values=True))
         except BadRequest as refusal:
-            return self._error(str(refusal))
+            return self._error(str(refusal), 404 if isinstance(refusal, feeds.FeedDisabled) else None)
 
     def _wait(self) -> int:
         """Count the call, and say for how many seconds to come back later."""
-        minute, second = divmod(int(self.books.clock()), 60)
-        if minute != self._minute:
-            self._minute, self._calls_this_minute = minute, 0
-        self._calls_this_minute += 1
-        limit = self.books.settings.per_minute
-        return 60 - second if limit and self._calls_this_minute > limit else 0
+        settings = self.books.settings
+        return max(self._wait_in(60, settings.per_minute), self._wait_in(1, settings.per_second))
+
+    def _wait_in(self, seconds: int, limit: int) -> int:
+        period, passed = divmod(int(self.books.clock()), seconds)
+        latest, calls = self._periods.get(seconds, (period, 0))
+        calls = calls + 1 if latest == period else 1
+        self._periods[seconds] = (period, calls)
+        return seconds - passed if limit and calls > limit else 0
 
     def _error(self, code: str, status: int | None = None) -> Response:
         status = status or self.books.settings.error_status
@@ -168,7 +174,7 @@ class Btswholesaler:
         wanted: Counter[str] = Counter()
         for line in lines:
             wanted[normalised(line.ean)] += line.quantity
-        if any(self.books.stock[code] < quantity for code, quantity in wanted.items()):
+        if any(self.books.shelves.stock(self._article(code)) < quantity for code, quantity in wanted.items()):
             raise BadRequest("no_stock")
 
     def _check_funds(self, order: Order) -> None:
@@ -214,8 +220,8 @@ class Btswholesaler:
             raise BadRequest("product_error")
         return Line(ean=article.ean, name=article.name, quantity=int(quantity), unit_price=article.price)
 
-    def _article(self, code: str) -> Any:
-        article = self.books.articles.get(normalised(code))
+    def _article(self, code: str) -> Article:
+        article = self.books.shelves.find(normalised(code))
         if article is None:
             raise BadRequest("product_error")
         return article
@@ -247,7 +253,7 @@ def create_app(
     settings: dict[str, Any] | None = None,
 ) -> FaultLayer:
     """Build the simulator. ``state`` is the journal's path; what it holds goes before ``settings``."""
-    books = Books(catalogue(articles, seed), seed, clock, state, settings)
+    books = Books(Assortment(articles, seed), seed, clock, state, settings)
     vendor = Btswholesaler(books, token)
     routes = [
         Route(API + "/{operation}", vendor.answer, methods=["GET", "POST"]),
@@ -273,6 +279,12 @@ def _administration(vendor: Btswholesaler) -> list[Route]:
     async def stock(request: Request) -> Response:
         return await _changed(request, books.set_stocks)
 
+    async def prices(request: Request) -> Response:
+        return await _changed(request, books.set_prices)
+
+    async def articles(request: Request) -> Response:
+        return await _changed(request, books.withdraw)
+
     async def settings(request: Request) -> Response:
         if request.method == "POST":
             return await _changed(request, books.change_settings)
@@ -283,6 +295,8 @@ def _administration(vendor: Btswholesaler) -> list[Route]:
         Route("/_sandbox/script", script, methods=["POST"]),
         Route("/_sandbox/orders/{number}", order, methods=["POST"]),
         Route("/_sandbox/stock", stock, methods=["POST"]),
+        Route("/_sandbox/prices", prices, methods=["POST"]),
+        Route("/_sandbox/articles", articles, methods=["POST"]),
         Route("/_sandbox/settings", settings, methods=["GET", "POST"]),
     ]
 
@@ -357,14 +371,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.btswholesaler", description="A simulated BTSWholesaler")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--catalogue", type=int, default=500, help="how many articles there are")
+    parser.add_argument("--articles", "--catalogue", type=int, default=500, help="how many articles there are")
     parser.add_argument("--token", default=DEFAULT_TOKEN)
     parser.add_argument("--state", type=Path, help="the journal; a restart with the same one knows every order")
     parser.add_argument("--ship-after", type=float, default=20.0, help="seconds until an unscripted order ships")
     options = parser.parse_args()
     app = create_app(
         seed=options.seed,
-        articles=options.catalogue,
+        articles=options.articles,
         token=options.token,
         state=options.state,
         settings={"ship_after": options.ship_after},

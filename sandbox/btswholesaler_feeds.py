@@ -8,12 +8,13 @@ import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from xml.etree import ElementTree
 
 from starlette.responses import Response
 
 from sandbox.btswholesaler_orders import Books
+from sandbox.btswholesaler_shelves import Shelves
 from sandbox.catalogue import FORMS, Article, normalised
 
 LANGUAGES = ("es-ES", "en-US", "fr-FR", "it-IT", "de-DE")
@@ -22,10 +23,23 @@ DEFAULT_PAGE_SIZE = 200
 MOMENT = "%Y-%m-%d %H:%M:%S"
 Query = dict[str, str]
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Pageable(Protocol[T_co]):
+    """Whatever can be counted and cut into pages."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Sequence[T_co]: ...
 
 
 class BadRequest(Exception):
     """A parameter the vendor would refuse; the message is the error's code."""
+
+
+class FeedDisabled(BadRequest):
+    """The account has no feed: the vendor answers 404."""
 
 
 def reply(document: Any, status: int = 200) -> Response:
@@ -35,15 +49,9 @@ def reply(document: Any, status: int = 200) -> Response:
 
 def list_products(books: Books, query: Query) -> Response:
     """getListProducts: a page of the catalogue, filtered, in one of three formats."""
-    categories = {part for part in query.get("category_ids", "").split(",") if part}
-    makers = {part.strip().upper() for part in query.get("manufacturer_names", "").split(",") if part}
-    found = [
-        article
-        for article in books.articles.values()
-        if (not categories or categories & set(article.categories.split("/")))
-        and (not makers or article.brand.upper() in makers)
-    ]
-    page, pagination = _page(found, query)
+    if books.settings.feed_status == "not_available":
+        raise FeedDisabled("feed_disabled")
+    page, pagination = _page(_filtered(books, query), query)
     products = [product(books, article) for article in page]
     match query.get("format_file", "json"):
         case "json":
@@ -55,11 +63,24 @@ def list_products(books: Books, query: Query) -> Response:
     raise BadRequest("format_file_error")
 
 
+def _filtered(books: Books, query: Query) -> Shelves | list[Article]:
+    categories = {part for part in query.get("category_ids", "").split(",") if part}
+    makers = {part.strip().upper() for part in query.get("manufacturer_names", "").split(",") if part}
+    if not categories and not makers:
+        return books.shelves
+    return [
+        article
+        for article in books.shelves
+        if (not categories or categories & set(article.categories.split("/")))
+        and (not makers or article.brand.upper() in makers)
+    ]
+
+
 def get_products(books: Books, codes: Sequence[str]) -> Response:
     """getProducts: up to 25 articles in detail; unknown ones are left out."""
     if not 1 <= len(codes) <= 25:
         raise BadRequest("product_sku_error")
-    found = [books.articles[normalised(code)] for code in codes if normalised(code) in books.articles]
+    found = [article for code in codes if (article := books.shelves.find(normalised(code))) is not None]
     return reply(
         [
             product(books, article)
@@ -94,9 +115,8 @@ def product_changes(books: Books, query: Query) -> Response:
     now = datetime.fromtimestamp(books.clock(), UTC)
     if now - since > timedelta(days=31):
         raise BadRequest("since_error")
-    changed = [(code, at) for code, at in books.stock_changed_at.items() if at >= since.timestamp()]
-    page, pagination = _page(changed, query)
-    products = [_brief(books, code) | {"last_modified": moment(at)} for code, at in page]
+    page, pagination = _page(books.shelves.changed_since(since.timestamp()), query)
+    products = [_brief(books, _known(books, code)) | {"last_modified": moment(at)} for code, at in page]
     return reply({"query": {"since": since.strftime(MOMENT)}, "pagination": pagination, "products": products})
 
 
@@ -104,16 +124,15 @@ def new_products(books: Books, query: Query) -> Response:
     """getNewProducts: what joined the catalogue in the last 1 to 30 days."""
     days = number(query, "days", 7, range(1, 31))
     since = books.clock() - days * 86_400
-    found = [code for code, article in books.articles.items() if article.added_days_ago <= days]
-    page, pagination = _page(found, query)
+    page, pagination = _page(books.shelves.news(days), query)
     products = [
-        _brief(books, code)
+        _brief(books, article)
         | {
-            "published_date": moment(books.clock() - books.articles[code].added_days_ago * 86_400),
-            "product_name": books.articles[code].name,
-            "manufacturer_name": books.articles[code].brand,
+            "published_date": moment(books.clock() - article.added_days_ago * 86_400),
+            "product_name": article.name,
+            "manufacturer_name": article.brand,
         }
-        for code in page
+        for article in (_known(books, code) for code in page)
     ]
     return reply({"query": {"days": days, "since": moment(since)}, "pagination": pagination, "products": products})
 
@@ -150,7 +169,7 @@ def product(books: Books, article: Article) -> dict[str, Any]:
         "description": f"{article.name} by {article.brand}",
         "recommended_price": article.recommended_price,
         "price": article.price,
-        "stock": books.stock[normalised(article.ean)],
+        "stock": books.shelves.stock(article),
         "image": f"https://cdn.example.invalid/images/{article.id}.jpg",
         "delivery": 24,
         "gender": "unisex",
@@ -170,7 +189,7 @@ def number(query: Query, name: str, default: int, allowed: range) -> int:
     return int(text)
 
 
-def _page(found: Sequence[T], query: Query) -> tuple[Sequence[T], dict[str, Any]]:
+def _page(found: Pageable[T], query: Query) -> tuple[Sequence[T], dict[str, Any]]:
     if query.get("language_code", LANGUAGES[0]) not in LANGUAGES:
         raise BadRequest("language_code_error")
     size = number(query, "page_size", DEFAULT_PAGE_SIZE, PAGE_SIZES)
@@ -188,11 +207,11 @@ def _page(found: Sequence[T], query: Query) -> tuple[Sequence[T], dict[str, Any]
 
 
 def _stock(books: Books, code: str) -> dict[str, Any]:
-    article = books.articles.get(normalised(code))
+    article = books.shelves.find(normalised(code))
     if article is None:
         return {"stock": 0, "price": None, "availability": "not_found", "last_updated": None}
-    quantity = books.stock[normalised(code)]
-    changed_at = books.stock_changed_at.get(normalised(code), books.clock() - 3_600)
+    quantity = books.shelves.stock(article)
+    changed_at = books.shelves.changed_at(normalised(code)) or books.clock() - 3_600
     return {
         "stock": quantity,
         "price": article.price,
@@ -201,13 +220,18 @@ def _stock(books: Books, code: str) -> dict[str, Any]:
     }
 
 
-def _brief(books: Books, code: str) -> dict[str, Any]:
-    article = books.articles[code]
+def _known(books: Books, code: str) -> Article:
+    article = books.shelves.find(code)
+    assert article is not None
+    return article
+
+
+def _brief(books: Books, article: Article) -> dict[str, Any]:
     return {
         "id": article.id,
         "product_sku": article.ean,
         "product_price": article.price,
-        "product_stock": books.stock[code],
+        "product_stock": books.shelves.stock(article),
         "recommended_price": article.recommended_price,
     }
 

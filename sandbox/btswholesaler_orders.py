@@ -14,7 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from sandbox.catalogue import Article, normalised
+from sandbox.btswholesaler_shelves import Shelves
+from sandbox.catalogue import Assortment, normalised
 
 ADDRESS_FIELDS = ("client_name", "address", "postal_code", "city", "country_code", "state_code", "telephone")
 AUTOMATIC = "auto"  # a tracking number made up from the order number
@@ -139,6 +140,7 @@ class Settings:
     credit: Decimal = Decimal(10_000_000)
     feed_status: str = "use_pagination"
     per_minute: int = 0  # 0: no limit
+    per_second: int = 0
     error_status: int = 400
     error_style: str = "object"
     ship_after: float | None = 20.0
@@ -149,15 +151,13 @@ class Books:
 
     def __init__(
         self,
-        articles: tuple[Article, ...],
+        articles: Assortment,
         seed: int,
         clock: Callable[[], float],
         journal: Path | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.articles = {normalised(article.ean): article for article in articles}
-        self.stock = {code: article.stock for code, article in self.articles.items()}
-        self.stock_changed_at: dict[str, float] = {}
+        self.shelves = Shelves(articles)
         self.orders: dict[str, Order] = {}
         self.rules: list[ScriptRule] = []
         self.settings = Settings()
@@ -192,7 +192,7 @@ class Books:
     def add_order(self, order: Order) -> None:
         """Create an order: stock and wallet go down."""
         for line in order.lines:
-            self._set_stock(normalised(line.ean), self.stock[normalised(line.ean)] - line.quantity, order.created_at)
+            self._take(normalised(line.ean), line.quantity, order.created_at)
         if order.first_status == PAID:
             account = "credit" if order.form.get("payment_method") == "btscredit" else "wallet"
             setattr(self.settings, account, getattr(self.settings, account) - order.total)
@@ -208,14 +208,25 @@ class Books:
 
     def set_stock(self, ean: str, quantity: int) -> None:
         """Set what is in stock of an article. Raises KeyError for one nobody has."""
-        now = self.clock()
-        self._set_stock(normalised(self.articles[normalised(ean)].ean), quantity, now)
-        self._write({"stock": {"ean": normalised(ean), "quantity": quantity, "at": now}})
+        self._change_shelf({"stock": {"ean": normalised(ean), "quantity": quantity, "at": self.clock()}})
 
-    def set_stocks(self, quantities: Mapping[str, Any]) -> None:
-        """Set what is in stock of several articles, by EAN."""
-        for ean, quantity in quantities.items():
-            self.set_stock(ean, int(quantity))
+    def set_stocks(self, document: Mapping[str, Any]) -> None:
+        """Set what is in stock of several articles, by EAN; or of ``change`` articles that ``seed`` picks."""
+        if not self._change_many("stock", document):
+            for ean, quantity in document.items():
+                self.set_stock(ean, int(quantity))
+
+    def set_prices(self, document: Mapping[str, Any]) -> None:
+        """Set several articles' prices, by EAN; or move those of ``change`` articles that ``seed`` picks."""
+        if not self._change_many("price", document):
+            for ean, price in document.items():
+                entry = {"ean": normalised(ean), "price": str(Decimal(str(price))), "at": self.clock()}
+                self._change_shelf({"price": entry})
+
+    def withdraw(self, document: Mapping[str, Any]) -> None:
+        """Take articles out of the assortment: ``{"withdraw": [EAN, …]}``."""
+        for ean in document["withdraw"]:
+            self._change_shelf({"withdrawn": normalised(ean)})
 
     def change_settings(self, document: Mapping[str, Any]) -> None:
         """Change settings by name. Raises ValueError for a name there is not."""
@@ -242,8 +253,32 @@ class Books:
             for order in self.orders.values()
         ]
 
-    def _set_stock(self, code: str, quantity: int, at: float) -> None:
-        self.stock[code], self.stock_changed_at[code] = quantity, at
+    def _take(self, code: str, quantity: int, at: float) -> None:
+        article = self.shelves.find(code)
+        if article is not None:  # it may have been withdrawn since
+            self.shelves.set_stock(code, self.shelves.stock(article) - quantity, at)
+
+    def _change_many(self, what: str, document: Mapping[str, Any]) -> bool:
+        if "change" not in document:
+            return False
+        seed = int(document.get("seed", 0))
+        self._change_shelf({"many": {"what": what, "change": document["change"], "seed": seed, "at": self.clock()}})
+        return True
+
+    def _change_shelf(self, entry: dict[str, Any]) -> None:
+        self._replay_shelf(entry)
+        self._write(entry)
+
+    def _replay_shelf(self, entry: dict[str, Any]) -> None:
+        match entry:
+            case {"stock": {"ean": code, "quantity": quantity, "at": at}}:
+                self.shelves.set_stock(code, quantity, at)
+            case {"price": {"ean": code, "price": price, "at": at}}:
+                self.shelves.set_price(code, Decimal(price), at)
+            case {"withdrawn": code}:
+                self.shelves.withdraw(code)
+            case {"many": many}:
+                self.shelves.change(many, many["at"])
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self._journal is not None:
@@ -261,10 +296,10 @@ class Books:
                 number = entry["step"].pop("number")
                 order = self.orders[number]
                 self.orders[number] = replace(order, by_hand=(*order.by_hand, _read_step(entry["step"])))
-            elif "stock" in entry:
-                self._set_stock(entry["stock"]["ean"], entry["stock"]["quantity"], entry["stock"]["at"])
-            else:
+            elif "settings" in entry:
                 self.change_settings(entry["settings"])
+            else:
+                self._replay_shelf(entry)
 
 
 def _read_step(document: Mapping[str, Any]) -> Step:

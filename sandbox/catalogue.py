@@ -2,9 +2,11 @@
 
 The first 50 articles are the same for every seed, so that tests and the demo can name them; from there on EANs and
 prices follow the seed. ``NAMED`` is their list; the odd ones have names below. All but those have stock to spare.
+
+Every article follows from its place and the seed alone, so that a world of a million of them takes no memory and no time.
 """
 
-import random
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,9 +23,14 @@ BAD_CHECK_DIGIT = 47
 SHORT_CODE = 48  # a 12-digit UPC
 WITH_LETTERS = 49  # a code of the supplier's own: case and spaces don't matter
 UNKNOWN_EAN = "4006381333931"  # a valid EAN that nobody sells here
+_PREFIX = "8438"  # of the further articles' EANs
+_PLACES = 10**8  # how many such EANs there are
+_STRIDE = 7_919
+_BACK = pow(_STRIDE, -1, _PLACES)
+_MASK = 2**64 - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Article:
     """An article as the supplier offers it. Prices are in EUR, without tax; ``categories`` is a path of ids."""
 
@@ -42,8 +49,46 @@ class Article:
 @cache
 def catalogue(count: int = 500, seed: int = 0) -> tuple[Article, ...]:
     """List the first ``count`` articles of this seed's world."""
-    chance = random.Random(f"catalogue:{seed}")
-    return tuple(_named(index) if index < NAMED_COUNT else _further(index, seed, chance) for index in range(count))
+    return tuple(article_at(index, seed) for index in range(count))
+
+
+def article_at(index: int, seed: int) -> Article:
+    """Make the article at this place of this seed's world."""
+    return _NAMED[index] if index < NAMED_COUNT else _further(index, seed)
+
+
+class Assortment(Mapping[str, Article]):
+    """The first ``count`` articles by their normalised codes, made when they are looked at."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._count = count
+        self._seed = seed
+        self._named = {normalised(article.ean): index for index, article in enumerate(_NAMED[:count])}
+
+    def at(self, index: int) -> Article:
+        """Make the article at this place."""
+        return article_at(index, self._seed)
+
+    def place(self, code: str) -> int | None:
+        """Find the place of an article by its normalised code."""
+        if code in self._named:
+            return self._named[code]
+        if len(code) != 13 or not code.isdecimal() or not code.startswith(_PREFIX):
+            return None
+        index = (int(code[4:12]) - _offset(self._seed)) * _BACK % _PLACES
+        return index if NAMED_COUNT <= index < self._count and check_digit(code[:12]) == code[12] else None
+
+    def __getitem__(self, code: str) -> Article:
+        index = self.place(code)
+        if index is None:
+            raise KeyError(code)
+        return self.at(index)
+
+    def __iter__(self) -> Iterator[str]:
+        return (normalised(self.at(index).ean) for index in range(self._count))
+
+    def __len__(self) -> int:
+        return self._count
 
 
 def named_eans() -> tuple[str, ...]:
@@ -63,8 +108,9 @@ def normalised(ean: str) -> str:
 
 def check_digit(digits: str) -> str:
     """Compute the last digit of a GTIN from those before it (GS1 General Specifications §7.9)."""
-    weighted = (int(digit) * (3 if position % 2 == 0 else 1) for position, digit in enumerate(reversed(digits)))
-    return str(-sum(weighted) % 10)
+    codes = digits.encode()
+    heavy, light = codes[::-2], codes[-2::-2]
+    return str((-3 * (sum(heavy) - 48 * len(heavy)) - sum(light) + 48 * len(light)) % 10)
 
 
 def _named(index: int) -> Article:
@@ -85,20 +131,36 @@ def _named(index: int) -> Article:
     )
 
 
-def _further(index: int, seed: int, chance: random.Random) -> Article:
-    price = Decimal(chance.randrange(300, 20_000)) / 100
+def _further(index: int, seed: int) -> Article:
+    bits = _mixed(index, seed)
+    price = Decimal(300 + bits % 19_700).scaleb(-2)
     return Article(
         id=10_000 + index,
-        ean=_ean(f"8438{(index * 7_919 + seed * 104_729) % 10**8:08d}"),
-        name=f"{chance.choice(SCENTS)} {chance.choice(FORMS)} no. {index}",
-        brand=chance.choice(BRANDS),
+        ean=_ean(f"{_PREFIX}{(index * _STRIDE + _offset(seed)) % _PLACES:08d}"),
+        name=f"{SCENTS[bits % 97 % len(SCENTS)]} {FORMS[bits % 89 % len(FORMS)]} no. {index}",
+        brand=BRANDS[bits % 83 % len(BRANDS)],
         categories=f"1/{15 + index % len(FORMS)}",
         price=price,
         recommended_price=price * 2,
-        stock=chance.randrange(0, 500),
-        added_days_ago=chance.randrange(0, 400),
+        stock=(bits >> 20) % 500,
+        added_days_ago=(bits >> 32) % 400,
     )
+
+
+def _offset(seed: int) -> int:
+    return seed * 104_729
+
+
+def _mixed(index: int, seed: int) -> int:
+    """Scatter a place over 64 bits (the finaliser of SplitMix64): a generator per article would take ten times as long."""
+    bits = (index + seed * 0x9E3779B97F4A7C15) & _MASK
+    bits = ((bits ^ bits >> 30) * 0xBF58476D1CE4E5B9) & _MASK
+    bits = ((bits ^ bits >> 27) * 0x94D049BB133111EB) & _MASK
+    return bits ^ bits >> 31
 
 
 def _ean(digits: str) -> str:
     return digits + check_digit(digits)
+
+
+_NAMED = tuple(_named(index) for index in range(NAMED_COUNT))

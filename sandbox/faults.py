@@ -216,12 +216,12 @@ async def _send_half(answer: Response, send: Send) -> None:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    body, more = b"", True
+    pieces, more = [], True
     while more:
         message = await receive()
-        body += message.get("body", b"")
+        pieces.append(message.get("body", b""))
         more = message["type"] == "http.request" and message.get("more_body", False)
-    return body
+    return b"".join(pieces)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,4 +1,4 @@
-"""The HTTP API: where storefronts deliver their webhooks.
+"""The HTTP API: where storefronts deliver their webhooks, and suppliers their pushed stock.
 
 It needs the database and nothing else: without Temporal it stores and says 2xx, and the sweeps start what waits.
 """
@@ -6,8 +6,9 @@ It needs the database and nothing else: without Temporal it stores and says 2xx,
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -22,14 +23,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from activities.intake import Intake, Storefronts
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
-from models.intake import Received
+from adapters.database.pushes import PushOutcome
 from starter.delivery import Deliverer
+from starter.feed_requests import FeedRequests
+from starter.feeds_door import FeedsDoor, read_push
 from starter.webhooks import RefusedRequestError, ShopifyDoor, read_body
 
 DATABASE_THREADS = 20  # as many as the pool has connections
 ANSWER_SECONDS = 4.5  # Shopify gives up after 5
 GRACEFUL_SECONDS = 20
+PUSHES_AT_ONCE = 12  # 10 MiB each
+PUSH_THREADS = 2  # of their own: pushed stock never keeps an order waiting
+PUSH_SECONDS = 30.0  # to look at 10 MiB and store them
 CLOSING = {"Connection": "close"}
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +48,17 @@ def create_app(
     storefronts: Storefronts,
     secrets: Callable[[str], str],
     deliverer: Deliverer,
+    feed_requests: FeedRequests | None = None,
 ) -> FastAPI:
-    """Build the API. ``deliverer`` runs for as long as the app does."""
+    """Build the API. ``deliverer`` and ``feed_requests`` run for as long as the app does.
+
+    Without ``feed_requests`` what is pushed waits for its feed's schedule.
+    """
     intake = Intake(database, configurations, storefronts)
     door = ShopifyDoor(intake, configurations, storefronts, secrets)
-    app = FastAPI(title="Dropwright", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running(deliverer))
+    app = FastAPI(
+        title="Dropwright", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running(deliverer, feed_requests)
+    )
     threads = anyio.CapacityLimiter(DATABASE_THREADS)
     app.add_middleware(AccessLog)
 
@@ -61,6 +74,24 @@ def create_app(
         request.scope["outcome"] = received.outcome
         return JSONResponse({"outcome": received.outcome})
 
+    feeds_door = FeedsDoor(database, configurations, secrets)
+    pushing, push_threads = anyio.CapacityLimiter(PUSHES_AT_ONCE), anyio.CapacityLimiter(PUSH_THREADS)
+
+    @app.post("/feeds/{supplier}/{feed}")
+    async def receive_push(supplier: str, feed: str, request: Request) -> JSONResponse:
+        """Take in what a supplier pushes, and have its feed run."""
+        try:
+            async with pushing:
+                body = await read_push(request)
+                admit = partial(feeds_door.admit, supplier, feed, request.headers, body)
+                outcome = await _in_time(push_threads, admit, PUSH_SECONDS)
+        except RefusedRequestError as refusal:
+            return _refusal(request, refusal)
+        if feed_requests is not None and outcome is PushOutcome.STORED:
+            feed_requests.submit(supplier, feed)
+        request.scope["outcome"] = outcome
+        return JSONResponse({"outcome": outcome}, status_code=202 if outcome is PushOutcome.STORED else 200)
+
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
         """Say that the process answers."""
@@ -75,19 +106,24 @@ def create_app(
     return app
 
 
-def _running(deliverer: Deliverer) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _running(*parts: AbstractAsyncContextManager[Any] | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with deliverer:
+        async with AsyncExitStack() as running:
+            for part in parts:
+                if part is not None:
+                    await running.enter_async_context(part)
             yield
 
     return lifespan
 
 
-async def _in_time(threads: anyio.CapacityLimiter, admit: Callable[[], Received]) -> Received:
-    """Answer before the storefront gives up. What is stored later is found by the redelivery and the sweeps."""
+async def _in_time(
+    threads: anyio.CapacityLimiter, admit: Callable[[], Answer], seconds: float = ANSWER_SECONDS
+) -> Answer:
+    """Answer before the sender gives up. What is stored later is found by the redelivery and the sweeps."""
     try:
-        with anyio.fail_after(ANSWER_SECONDS):
+        with anyio.fail_after(seconds):
             return await anyio.to_thread.run_sync(admit, limiter=threads, abandon_on_cancel=True)
     except TimeoutError:
         raise RefusedRequestError(503, "too_slow_to_store") from None

@@ -15,6 +15,7 @@ from starter import readiness
 from starter.api import build_server, create_app, listen
 from starter.client import connect
 from starter.delivery import Deliverer
+from starter.feed_requests import push_requests
 from starter.settings import Settings
 from starter.signals import INTERRUPTED
 
@@ -65,6 +66,7 @@ async def _serve(settings: Settings, database: Database) -> None:
         storefronts=deps.outside.storefront,
         secrets=lambda name: os.environ.get(name, ""),
         deliverer=Deliverer(OrderDelivery(client, database, configurations)),
+        feed_requests=push_requests(client, database, configurations),
     )
     listener = listen(settings.api_host, settings.api_port)
     host, port = listener.getsockname()[:2]

@@ -41,29 +41,34 @@ class RefusedRequestError(Exception):
         self.reason = reason
 
 
-async def read_body(request: Request) -> bytes:
-    """Read a body of at most 1 MiB, declared or chunked, within 10 seconds. Raises RefusedRequestError 413 or 408."""
+async def read_body(request: Request, limit: int = MAX_BODY, seconds: float | None = None) -> bytes:
+    """Read a body of at most ``limit`` bytes, declared or chunked, within ``seconds``.
+
+    Raises RefusedRequestError 413, 408 or 400.
+    """
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_BODY and "expect" in request.headers:
+    if declared.isdigit() and int(declared) > limit and "expect" in request.headers:
         raise RefusedRequestError(413, "too_large")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _bounded_body(request)
+        async with asyncio.timeout(BODY_SECONDS if seconds is None else seconds):
+            return await _bounded_body(request, limit)
     except TimeoutError:
         raise RefusedRequestError(408, "too_slow") from None
     except ClientDisconnect:
         raise RefusedRequestError(400, "incomplete") from None
 
 
-async def _bounded_body(request: Request) -> bytes:
+async def _bounded_body(request: Request, limit: int) -> bytes:
     body, size = bytearray(), 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size <= MAX_BODY:
+        if size <= limit:
             body += chunk
-        elif size > MAX_DRAINED:
+        elif size > max(MAX_DRAINED, 4 * limit):
             break
-    if size > MAX_BODY:
+        else:
+            body.clear()
+    if size > limit:
         raise RefusedRequestError(413, "too_large")
     return bytes(body)
 

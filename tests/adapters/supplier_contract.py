@@ -4,6 +4,7 @@ The world is the plugin's simulator on loopback, the port under test, and handle
 the supplier's own books.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,8 +21,11 @@ from adapters.errors import (
     Unavailable,
     UnexpectedReply,
 )
+from adapters.pacing import in_background
 from adapters.ports import SupplierPort
 from models.calls import CallRecord
+from models.feed_rows import FeedPage
+from models.feeds import FeedKind, FieldName
 from models.findings import Severity
 from models.orders import Address
 from models.suppliers import Destination, PlacedOrder, SupplierLine, SupplierOrder, SupplierState
@@ -95,6 +99,11 @@ class SupplierWorld:
             return self.port.quote_shipping(MADRID, [SupplierLine(ean=self.eans[0], quantity=1)])
         return self.port.fetch_order(placed.supplier_number)
 
+    def feed(self, kind: FeedKind = FeedKind.STOCK, *, since: str = "", cursor: str = "") -> list[FeedPage]:
+        """Walk through a feed to its end, behind orders as the product does."""
+        with in_background():
+            return list(self.port.fetch_feed(kind, since=since, cursor=cursor))
+
 
 class SupplierContract:
     """The suite. A plugin's test class defines the fixture ``world``."""
@@ -150,6 +159,47 @@ class SupplierContract:
         status = world.port.fetch_order(placed.supplier_number)
         assert status.state is SupplierState.SHIPPED
         assert [parcel.tracking_number for parcel in status.parcels] == ["GLS-0000000001", "GLS-0000000002"]
+
+    @pytest.mark.parametrize("kind", FeedKind)
+    def test_a_feed_has_every_article_once_with_what_its_columns_name(
+        self, world: SupplierWorld, kind: FeedKind
+    ) -> None:
+        pages, columns = world.feed(kind), world.port.feed_columns(kind)
+        rows = [row for page in pages for row in page.rows]
+        codes = [row[columns[FieldName.EAN].column] for row in rows]
+        assert len(set(codes)) == len(codes) == pages[-1].total
+        assert set(world.eans) <= set(codes)
+        assert all(column.column in row for row in rows for column in columns.values())
+        assert json.loads(json.dumps(rows)) == rows
+
+    def test_a_feed_goes_on_from_every_cursor(self, world: SupplierWorld) -> None:
+        pages = world.feed()
+        assert len(pages) > 2
+        assert [bool(page.next_cursor) for page in pages] == [True] * (len(pages) - 1) + [False]
+        for position, page in enumerate(pages[:-1]):
+            rest = world.feed(cursor=page.next_cursor)
+            assert [later.rows for later in rest] == [later.rows for later in pages[position + 1 :]]
+            assert {later.since for later in rest} == {page.since}
+
+    def test_the_same_articles_are_the_same_rows_again(self, world: SupplierWorld) -> None:
+        assert [page.rows for page in world.feed()] == [page.rows for page in world.feed()]
+
+    @pytest.mark.parametrize("kind", UNANSWERED)
+    def test_a_page_without_an_answer_can_be_asked_for_again(self, world: SupplierWorld, kind: str) -> None:
+        failure, options = UNANSWERED[kind]
+        world.spoil("fetch_feed", kind, times=1, skip=1, **options)
+        pages = world.port.fetch_feed(FeedKind.STOCK, since="", cursor="")
+        first = next(pages)
+        with pytest.raises(failure):
+            next(pages)
+        rest = world.feed(cursor=first.next_cursor)
+        assert [first.rows, *(page.rows for page in rest)] == [page.rows for page in world.feed()]
+
+    def test_a_throttled_page_says_when_to_come_back(self, world: SupplierWorld) -> None:
+        world.spoil("fetch_feed", "throttled", times=1, retry_after=4)
+        with pytest.raises(Throttled) as caught:
+            world.feed()
+        assert caught.value.retry_after == timedelta(seconds=4)
 
     @pytest.mark.parametrize("method", QUESTIONS)
     @pytest.mark.parametrize("kind", UNANSWERED)
@@ -216,6 +266,8 @@ class SupplierContract:
             world.stranger.place_order(order)
         with pytest.raises(AuthenticationFailed):
             world.stranger.fetch_stock(world.eans[:1])
+        with pytest.raises(AuthenticationFailed):
+            list(world.stranger.fetch_feed(FeedKind.STOCK, since="", cursor=""))
         assert world.supplier_orders() == []
 
     def test_every_call_is_recorded_without_the_secret(self, world: SupplierWorld) -> None:

@@ -19,6 +19,7 @@ OPERATIONS = {
     "quote_shipping": "getShippingPrices",
     "fetch_order": "getOrder|getTrackings",
     "place_order": "setCreateOrder",
+    "fetch_feed": "getListProducts",
     "check": "",
 }
 
@@ -44,7 +45,7 @@ def server() -> Iterator[Stage]:
 
 @pytest.fixture
 def url(server: Stage) -> str:
-    return server.put_on(create_app(settings={"ship_after": None}))
+    return server.put_on(create_app(articles=1_200, settings={"ship_after": None}))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ It has no idempotency key, no reference field, no list of orders and no cancella
 whatever is unclear afterwards is a person's to settle in the vendor's portal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -14,10 +14,14 @@ from stdnum import ean as gtin
 
 from adapters.errors import AdapterError, AuthenticationFailed, NotSent, Refused, Unavailable, UnexpectedReply
 from adapters.http import CallSink, HttpApi, http_client
+from adapters.pacing import Pace
 from adapters.plugin import Plugin
 from adapters.suppliers.btswholesaler import replies, requests
+from adapters.suppliers.btswholesaler.feeds import Feeds, columns_of
 from adapters.suppliers.btswholesaler.requests import PaymentMethod
 from models.configuration import Supplier
+from models.feed_rows import FeedPage
+from models.feeds import Column, FeedKind
 from models.findings import Finding, Severity
 from models.suppliers import (
     Capabilities,
@@ -93,6 +97,14 @@ class Btswholesaler:
         order = self._ask("getOrder", parameters, partial(replies.read_order, supplier_number))
         return replies.order_status(order, self._trackings(supplier_number))
 
+    def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:
+        """Walk through all of it, or through what changed or is new since then."""
+        return Feeds(self._response).pages(kind, since, cursor)
+
+    def feed_columns(self, kind: FeedKind) -> dict[str, Column]:
+        """Say which field of our rows comes from which name of the vendor's."""
+        return columns_of(kind)
+
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:
         """Check token, countries, feed and sample EANs. Nothing is asked further once the token fails."""
         findings = self._checked("credentials and countries", self._check_countries)
@@ -107,9 +119,7 @@ class Btswholesaler:
 
     def _ask(self, operation: str, parameters: requests.Pairs, read: Callable[[Any], Answer]) -> Answer:
         """Ask, and read the answer; what can't be read may still be an error in an envelope of its own."""
-        response = self._api.ask(operation, "GET", operation, params=parameters)
-        if response.status_code in _REFUSED_CREDENTIALS:
-            raise AuthenticationFailed(f"{operation}: {self._supplier_id} does not accept our token")
+        response = self._response(operation, parameters)
         try:
             return read(replies.read_document(operation, response.status_code, response.text))
         except UnexpectedReply:
@@ -117,6 +127,12 @@ class Btswholesaler:
             if code:
                 raise Refused(f"{operation}: refused with {code}", code=code) from None
             raise
+
+    def _response(self, operation: str, parameters: requests.Pairs) -> httpx.Response:
+        response = self._api.ask(operation, "GET", operation, params=parameters)
+        if response.status_code in _REFUSED_CREDENTIALS:
+            raise AuthenticationFailed(f"{operation}: {self._supplier_id} does not accept our token")
+        return response
 
     def _trackings(self, supplier_number: str) -> list[Any]:
         parameters = requests.tracking_parameters(supplier_number)
@@ -195,6 +211,7 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
         client=client,
         sink=sink,
         redact=lambda text: text.replace(token, "[token]") if token else text,
+        pace=Pace(settings.calls_per_second) if settings.calls_per_second else None,
     )
     return Btswholesaler(api=api, supplier_id=supplier_id, settings=settings, payment_method=payment_method)
 
