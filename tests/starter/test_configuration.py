@@ -7,6 +7,9 @@ import pytest
 
 from adapters.database.engine import Database
 from models.configuration import Channel, Configuration, Mail, People, Routing, Supplier
+from models.feeds import Column, Feed, Thresholds
+from models.pricing import Pricing
+from models.supply import LowStock, Publishing, Reconciling, Supply
 from starter.configuration_files import BadConfigurationError, read_file, to_toml, validate
 from starter.settings import Settings
 from tests.starter.world import CommandLine, Shop, document
@@ -23,7 +26,7 @@ def test_the_example_is_valid() -> None:
 def test_the_example_names_every_setting() -> None:
     written = EXAMPLE.read_text()
     for section in (Channel, Supplier, Routing, Mail, People):
-        missing = [name for name in section.model_fields if not re.search(rf"^(# )*(\[.*\.)?{name}\b", written, re.M)]
+        missing = [name for name in section.model_fields if not re.search(rf"^(#\s+)*(\[.*\.)?{name}\b", written, re.M)]
         assert missing == [], section.__name__
 
 
@@ -36,17 +39,27 @@ def test_what_the_example_comments_out_is_the_default() -> None:
     assert validate("example", tomllib.loads(uncommented)) == read_file(EXAMPLE)
 
 
-@pytest.mark.parametrize("section", [Channel, Supplier, Routing, Mail, People])
+SECTIONS: dict[type[Any], str] = {
+    Channel: "## `[channels.NAME]`",
+    Supplier: "## `[suppliers.NAME]`",
+    Routing: "## `[routing]`",
+    Mail: "## `[mail]`",
+    People: "## `[people]`",
+    Feed: "## `[suppliers.NAME.feeds.NAME]`",
+    Column: "### `columns.FIELD`",
+    Thresholds: "### `thresholds`",
+    Publishing: "## `[channels.NAME.publishing]`",
+    Pricing: "## `[channels.NAME.publishing.pricing]`",
+    Supply: "## `[supply]`",
+    Reconciling: "## `[reconciling]`",
+    LowStock: "## `[low_stock]`",
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
 def test_the_documentation_has_a_row_for_every_setting_and_no_other(section: type[Any]) -> None:
-    headings = {
-        Channel: "channels.NAME",
-        Supplier: "suppliers.NAME",
-        Routing: "routing",
-        Mail: "mail",
-        People: "people",
-    }
     text = (PROJECT / "docs" / "configuration.md").read_text()
-    part = text.split(f"## `[{headings[section]}]`")[1].split("\n## ")[0]
+    part = re.split(r"\n###? ", text.split(f"\n{SECTIONS[section]}")[1])[0]
 
     assert re.findall(r"^\| `(\w+)`", part, re.M) == list(section.model_fields)
 
