@@ -6,9 +6,11 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.database.configurations import ConfigurationStore, Version
+from adapters.feeds.sources import open_source
 from adapters.plugin import CallSink, Plugin, Secrets
-from adapters.ports import Mailer, StorefrontPort, SupplierPort
+from adapters.ports import ExchangeRates, FeedSource, Mailer, StorefrontPort, SupplierPort
 from models.configuration import Channel, Configuration, People, Supplier
+from models.feeds import Column, Feed
 from models.statuses import Mode, strictest
 from models.suppliers import SupplierProfile
 
@@ -89,6 +91,26 @@ class Outside:
         port: Mailer = self._port(
             ("mail", ""), settings, lambda: plugin.build(settings=settings, secrets=self._secrets)
         )
+        return port
+
+    def feed_settings(self, supplier_id: str, feed_id: str) -> Feed:
+        """Return a feed's settings."""
+        return _named(self.supplier_settings(supplier_id).feeds, feed_id, f"feed of {supplier_id}:")
+
+    def feed_columns(self, supplier_id: str, feed: Feed) -> dict[str, Column]:
+        """Say which field of our rows comes from where: as configured, else as the supplier's adapter knows it."""
+        names = [(name, feed.column_of(name)) for name in feed.columns]
+        return {name: column for name, column in names if column} or self.supplier(supplier_id).feed_columns(feed.kind)
+
+    def feed_source(self, feed: Feed) -> FeedSource:
+        """Open where a file feed lies. The caller closes it."""
+        return open_source(feed, secrets=self._secrets)
+
+    def rates(self) -> ExchangeRates:
+        """Return the port to who publishes exchange rates."""
+        url = str(self.configuration.supply.rates_url)
+        plugin = _named(self._plugins["rates"], "ecb", "rates plugin")
+        port: ExchangeRates = self._port(("rates", ""), url, lambda: plugin.build(url=url, sink=self._sink))
         return port
 
     def close(self) -> None:

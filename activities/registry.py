@@ -20,6 +20,7 @@ from activities.outside import Outside
 from activities.publication import PublicationActivities
 from activities.purchase_orders import PurchaseOrderActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.stock_watch import StockWatchActivities
 from activities.storefronts import StorefrontActivities
 from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
@@ -30,7 +31,7 @@ from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.plugin import load_plugins
 
-PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers")
+PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers", "rates")
 
 
 class MissingSecretError(RuntimeError):
@@ -114,7 +115,7 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
             publications.prepare_publication,
             reconciliations.settle_reconciliation,
             upkeep.capture_rates,
-            upkeep.watch_stock,
+            StockWatchActivities(deps).watch_stock,
             upkeep.prune_history,
         ),
         publish=(

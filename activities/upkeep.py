@@ -1,9 +1,11 @@
-"""What is looked after daily: exchange rates, stock that will not last, history past its time."""
+"""What is looked after daily: exchange rates, and history past its time."""
+
+from datetime import timedelta
 
 from temporalio import activity
 
-from activities.common import Dependencies
-from models.sync import StockWatchOutcome
+from activities.common import Dependencies, now
+from adapters.database import pruning, rates
 
 
 class UpkeepActivities:
@@ -14,15 +16,28 @@ class UpkeepActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def capture_rates(self) -> int:
-        """Ask for the newest exchange rates and keep them. Returns how many are new."""
-        raise NotImplementedError
+        """Ask for the newest exchange rates and keep them. Returns how many are new.
 
-    @activity.defn(no_thread_cancel_exception=True)
-    def watch_stock(self) -> StockWatchOutcome:
-        """Find what will sell out within the days of cover, tell of it once, and propose reorders of our own stock."""
-        raise NotImplementedError
+        The next publication of each channel sees them, and looks at its listings again.
+        """
+        published = self._deps.outside.rates().fetch()
+        with self._deps.database.begin() as tx:
+            return rates.keep(tx, published, now=now())
 
     @activity.defn(no_thread_cancel_exception=True)
     def prune_history(self) -> int:
         """Delete offer history, runs and snapshots past the time they are kept. Returns how many rows."""
-        raise NotImplementedError
+        configuration = self._deps.outside.configuration
+        return (
+            self._prune(pruning.OFFER_CHANGES, configuration.supply.history_kept)
+            + self._prune(pruning.RUNS, configuration.supply.history_kept)
+            + self._prune(pruning.RECONCILIATIONS, configuration.reconciling.kept)
+        )
+
+    def _prune(self, kind: str, kept: timedelta) -> int:
+        deleted, batch = 0, pruning.BATCH
+        while batch == pruning.BATCH and not activity.is_cancelled():
+            batch = pruning.prune_batch(self._deps.database, kind, before=now() - kept, batch=pruning.BATCH)
+            deleted += batch
+            activity.heartbeat(kind, deleted)
+        return deleted

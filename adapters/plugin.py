@@ -18,7 +18,7 @@ class Plugin:
     """What an entry point names: the adapter's id, its port, and how to build one from configuration."""
 
     id: str
-    group: str  # suppliers, storefronts or notifiers
+    group: str  # suppliers, storefronts, notifiers or rates
     build: Callable[..., Any]
     label: str = ""
     documentation: str = ""

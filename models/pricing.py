@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from models.base import CurrencyCode, Slug, StrictContract
+from models.prices import smallest_unit
 
 Rate = Annotated[Decimal, Field(ge=0, max_digits=9, decimal_places=4)]
 Price = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)]
@@ -75,6 +76,13 @@ class Pricing(StrictContract):
         names = [rule.name for rule in self.rules]
         if len(set(names)) != len(names):
             raise ValueError("two price rules have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _endings_are_prices(self) -> Self:
+        strange = [ending for ending in self.endings if ending % smallest_unit(self.currency)]
+        if strange:
+            raise ValueError(f"endings: no price in {self.currency} ends in {', '.join(map(str, strange))}")
         return self
 
 

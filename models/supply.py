@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from models.base import Duration, Slug, StrictContract
 from models.pricing import HoldRule, Pricing
@@ -37,6 +37,8 @@ class Supply(StrictContract):
         default_factory=dict
     )  # attribute -> suppliers, best first; "*" else
     drafts: bool = False  # new products become drafts in the shops
+    rates_every: Duration | None = timedelta(days=1)  # exchange rates; null: never asked for
+    rates_url: HttpUrl = HttpUrl("https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml")
 
 
 class Reconciling(StrictContract):
