@@ -24,6 +24,7 @@ from workflows.outbox import MailDispatchWorkflow
 from workflows.publication import PublicationWorkflow
 from workflows.purchase_order import PurchaseOrderWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.scheduled import ScheduledStartWorkflow
 from workflows.supplier_sync import SupplierSyncWorkflow
 from workflows.sweep import SweepWorkflow
 from workflows.upkeep import ExchangeRatesWorkflow, StockWatchWorkflow
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 ORDER_WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
 SUPPLY_WORKFLOWS: list[type] = [
+    ScheduledStartWorkflow,
     SupplierSyncWorkflow,
     PublicationWorkflow,
     ReconciliationWorkflow,

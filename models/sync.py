@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
@@ -215,6 +216,16 @@ class ReconciliationOutcome(Contract):
     drifted: int = 0
     repaired: int = 0
     task_id: int | None = None
+    channels: tuple[Slug, ...] = ()  # whose listings were marked by the repair
+
+
+class ScheduledStart(Contract):
+    """Input of ``ScheduledStartWorkflow``: what a schedule is for, and the one id under which it may run."""
+
+    workflow: Identifier  # its type
+    workflow_id: str = Field(max_length=200)
+    request: dict[str, Any]
+    summary: str = Field(default="", max_length=200)
 
 
 class StockWatchOutcome(Contract):

@@ -7,7 +7,21 @@ import traceback
 import typer
 
 from models.commands import CommandName
-from starter.commands import configuration, doctor, orders, records, run, steering, tasks
+from starter.commands import (
+    catalog,
+    configuration,
+    doctor,
+    feeds,
+    orders,
+    prices,
+    records,
+    run,
+    steering,
+    stock,
+    supply,
+    sync,
+    tasks,
+)
 from starter.console import Reporting
 from starter.logs import configure_logs
 
@@ -61,6 +75,13 @@ app.add_typer(records.article, name="article", rich_help_panel="Orders")
 app.command("incidents", rich_help_panel="Orders")(records.list_incidents)
 app.add_typer(records.incident, name="incident", rich_help_panel="Orders")
 app.command("mails", rich_help_panel="Orders")(records.list_mails)
+app.add_typer(sync.app, name="sync", rich_help_panel="Stock and prices")
+app.add_typer(feeds.app, name="feed", rich_help_panel="Stock and prices")
+app.add_typer(catalog.app, name="catalog", rich_help_panel="Stock and prices")
+app.add_typer(prices.app, name="prices", rich_help_panel="Stock and prices")
+app.add_typer(stock.app, name="stock", rich_help_panel="Stock and prices")
+app.command("publish", rich_help_panel="Stock and prices")(supply.publish)
+app.command("reconcile", rich_help_panel="Stock and prices")(supply.reconcile)
 app.command("worker", rich_help_panel="Processes")(run.worker)
 app.command("api", rich_help_panel="Processes")(run.api)
 app.command(

@@ -1,6 +1,7 @@
 """Configuration as people handle it: read from TOML with every mistake named, compared, and written back as TOML."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from models.configuration import Configuration
 from starter.console import CommandFailedError
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m"), (timedelta(seconds=1), "s"))
 
 
@@ -108,13 +110,19 @@ def _flat_value(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield from _flat(value, f"{path}.")
     elif isinstance(value, dict):
         for key in sorted(value):
-            yield from _flat_value(f"{path}.{key}", value[key])
+            yield from _flat_value(f"{path}.{_key(key)}", value[key])
     elif value is not None:
         yield path, _literal(value)
 
 
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
 def _literal(value: Any) -> str:
     match value:
+        case BaseModel():  # inside a list
+            return f"{{ {', '.join(f'{name} = {text}' for name, text in _flat(value))} }}"
         case bool():
             return "true" if value else "false"
         case int():

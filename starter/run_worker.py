@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from datetime import timedelta
 
 import structlog
@@ -14,26 +15,30 @@ from starter import readiness, schedules, search_attributes
 from starter.opening import connect_temporal
 from starter.settings import Settings
 from starter.signals import StopSignals
-from worker import Fleet
+from starter.supply_keeper import SupplyKeeper
+from worker import Fleet, Serve
 
-KEEP_EVERY = 60.0  # seconds between looks at the schedule and the dispatcher
+KEEP_EVERY = 60.0  # seconds between looks at the schedules and the dispatcher
+BACKGROUND_NICENESS = 10  # reading a million rows never takes a processor from an order
 
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(settings: Settings) -> int:
-    """Serve until SIGTERM or Ctrl-C, drain, and return the exit code.
+async def run_worker(settings: Settings, *, serves: Serve = Serve.ALL) -> int:
+    """Serve until SIGTERM or Ctrl-C, drain, and return the exit code. ``serves`` says which task queues.
 
     Raises NotReadyError where something would fail silently later, SearchAttributesError where the namespace can't
     be used, and TemporalAwayError where there is no server.
     """
     signals = StopSignals()
+    if serves is Serve.BACKGROUND:
+        os.nice(BACKGROUND_NICENESS)
     database = Database(settings.database_url or "postgresql+psycopg2://")
     try:
         await asyncio.to_thread(_refuse_unless_ready, settings, database)
         client = await connect_temporal()
         await search_attributes.ensure(client)
-        await _serve(settings, database, client, signals.stop)
+        await _serve(settings, database, client, signals.stop, serves)
     finally:
         database.close()
     return signals.exit_code
@@ -45,13 +50,14 @@ def _refuse_unless_ready(settings: Settings, database: Database) -> None:
         raise readiness.NotReadyError(problems)
 
 
-async def _serve(settings: Settings, database: Database, client: Client, stop: asyncio.Event) -> None:
+async def _serve(settings: Settings, database: Database, client: Client, stop: asyncio.Event, serves: Serve) -> None:
     deps = build_dependencies(database)
     registry = build_registry(deps, mail_every=timedelta(seconds=settings.mail_every))
-    fleet = Fleet(client, with_client(registry, deps, client), deps.outside, settings.worker_threads)
+    fleet = Fleet(client, with_client(registry, deps, client), deps.outside, settings.worker_threads, serves=serves)
+    supply = SupplyKeeper(client, database)
     sweep_every = timedelta(seconds=settings.sweep_every)
     await _ensure_running(client, sweep_every)
-    keeper = asyncio.create_task(_keep_running(client, sweep_every, stop))
+    keeper = asyncio.create_task(_keep_running(client, sweep_every, supply, stop))
     log.info("worker_started", namespace=client.namespace, queues=sorted(fleet.wanted()))
     try:
         await fleet.serve(stop)
@@ -61,15 +67,18 @@ async def _serve(settings: Settings, database: Database, client: Client, stop: a
     log.info("worker_stopped")
 
 
-async def _keep_running(client: Client, sweep_every: timedelta, stop: asyncio.Event) -> None:
-    """Bring back what somebody terminated or deleted."""
+async def _keep_running(client: Client, sweep_every: timedelta, supply: SupplyKeeper, stop: asyncio.Event) -> None:
+    """Bring back what somebody terminated or deleted, and follow the configuration."""
     while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), KEEP_EVERY)
         try:
             await _ensure_running(client, sweep_every)
+            await supply.keep()
         except RPCError as error:
             log.warning("background_not_ensured", reason=error.status.name)
+        except Exception as error:  # noqa: BLE001 - the database is away, or a version is not ours to read: the next round
+            log.warning("background_not_ensured", reason=type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), KEEP_EVERY)
 
 
 async def _ensure_running(client: Client, sweep_every: timedelta) -> None:

@@ -1,6 +1,7 @@
 """Commands that run Dropwright's processes, and the state of its database."""
 
 import asyncio
+from enum import StrEnum
 from importlib import import_module
 from typing import Annotated
 
@@ -16,18 +17,37 @@ from starter.settings import Settings
 database = typer.Typer(no_args_is_help=True, help="The tables in PostgreSQL.")
 
 
-def worker(*, as_json: AsJson = False) -> None:
+class Role(StrEnum):
+    """Which task queues a worker serves; the same words as the worker's own."""
+
+    ALL = "all"
+    ORDERS = "orders"
+    BACKGROUND = "background"
+
+
+def worker(
+    *,
+    serve: Annotated[
+        Role, typer.Option(help="Which task queues: orders and mail, the background's feeds and shops, or all.")
+    ] = Role.ALL,
+    as_json: AsJson = False,
+) -> None:
     """Run the worker: every task queue of this configuration, until SIGTERM or Ctrl-C.
 
     It drains on the first signal and ends at once on the second. It refuses to start where something would fail
     silently later, and says what to do. --json writes its log as JSON.
 
-    Example: DROPWRIGHT_DATABASE_URL=… TEMPORAL_ADDRESS=localhost:7233 dropwright worker
+    With millions of articles, run two: `--serve orders`, which also fetches feeds beside their suppliers' orders, and
+    `--serve background`, which reads, judges, applies and publishes them. The second lowers its own priority (nice 10).
+    Together they serve what one without --serve does; each may run several times.
+
+    Example: DROPWRIGHT_DATABASE_URL=… TEMPORAL_ADDRESS=localhost:7233 dropwright worker --serve background
     """
     from starter.run_worker import run_worker  # loads every workflow: only this command needs that
+    from worker import Serve
 
     settings = _started(as_json=as_json)
-    raise typer.Exit(asyncio.run(run_worker(settings)))
+    raise typer.Exit(asyncio.run(run_worker(settings, serves=Serve(serve))))
 
 
 def api(

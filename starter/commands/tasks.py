@@ -1,19 +1,22 @@
 """Commands on tasks: what people are asked, and their answers."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from stdnum import ean as gtin
+from temporalio.service import RPCError
 
 from adapters.database import orders, submissions, tasks, timeline, views
+from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.views import OrderLineRecord, OrderRecord
 from models.commands import CommandName
 from models.statuses import TaskState
-from models.tasks import TaskCategory
-from starter import pages, shapes
+from models.tasks import SupplyAnswer, TaskCategory
+from starter import pages, shapes, supply_answers
 from starter.commands import steering
 from starter.commands.steering import Job, Manner
 from starter.console import (
@@ -27,7 +30,7 @@ from starter.console import (
     say,
     write_json,
 )
-from starter.opening import opened_database
+from starter.opening import TemporalAwayError, connect_temporal, opened_database
 from starter.references import target_of_task
 from workflows.decisions.articles import normalise_ean
 
@@ -153,9 +156,11 @@ def answer_task(
     """Answer a task. The order goes on at once; the second of two answers is refused.
 
     Examples: dropwright task answer 12 confirm-submission --number A12345;
-    dropwright task answer 13 release --ean 900=4006381333931; dropwright task answer 14 done
+    dropwright task answer 13 release --ean 900=4006381333931; dropwright task answer 14 done;
+    dropwright task answer 15 accept-stock
 
-    JSON: as of `dropwright order release`; exit code 1 where it was refused, 3 where no answer came in time.
+    JSON: as of `dropwright order release` where an order waits for it, else [{"task", "outcome", "message"}]; exit
+    code 1 where it was refused, 3 where no answer came in time.
     """
     address = steering.address_fields(
         name=name,
@@ -176,6 +181,8 @@ def answer_task(
         chosen = _alternative(task, answer)
         if chosen["command"] is None:
             _close(database, task, manner.actor, as_json=as_json)
+        elif chosen["command"] in set(SupplyAnswer):
+            _answer_supply(database, task, SupplyAnswer(chosen["command"]), manner.actor, as_json=as_json)
         else:
             _send(database, task, order, CommandName(chosen["command"]), given, manner, as_json=as_json)
 
@@ -223,10 +230,38 @@ def _close(database: Database, task: dict[str, Any], actor: str, *, as_json: boo
                 task=task["id"],
                 category=task["category"],
             )
+    _say_accepted(task["id"], "the task is closed", as_json=as_json)
+
+
+def _say_accepted(task_id: int, message: str, *, as_json: bool) -> None:
     if as_json:
-        write_json([{"task": task["id"], "outcome": "accepted", "message": "the task is closed"}])
+        write_json([{"task": task_id, "outcome": "accepted", "message": message}])
     else:
-        console().print(f"task {task['id']} is closed")
+        console().print(f"task {task_id}: {message}")
+
+
+def _answer_supply(
+    database: Database, task: dict[str, Any], answer: SupplyAnswer, actor: str, *, as_json: bool
+) -> None:
+    """Answer a question about feeds, costs or drift: it takes effect here, and what follows is asked for."""
+    configuration = ConfigurationStore(database).current().configuration
+    try:
+        effect = supply_answers.record_answer(
+            database, task, answer, by=actor, configuration=configuration, now=datetime.now(UTC)
+        )
+    except supply_answers.AnswerRefusedError as error:
+        raise CommandFailedError(str(error)) from None
+    message = effect.message
+    if effect.accepted or effect.channels:
+        try:
+            message = asyncio.run(_follow_up(effect))
+        except (TemporalAwayError, RPCError):
+            message = f"{effect.message}; Temporal does not answer, and a worker sees to the rest once it does"
+    _say_accepted(task["id"], message, as_json=as_json)
+
+
+async def _follow_up(effect: supply_answers.Effect) -> str:
+    return await supply_answers.follow_up(await connect_temporal(), effect)
 
 
 def _send(

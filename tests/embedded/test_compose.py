@@ -14,6 +14,7 @@ PROJECT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOTS = {"migrate", "configure"}
+WORKERS = {"worker", "background"}
 OURS = {name: service for name, service in SERVICES.items() if service.get("command", [""])[0] == "dropwright"}
 # The SDK's own variables (temporalio.envconfig).
 TEMPORAL_VARIABLES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
@@ -24,7 +25,7 @@ def variables_of(service: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_services_are_those_of_the_design() -> None:
-    assert set(SERVICES) == {"postgres", "temporal", "temporal-ui", "migrate", "configure", "api", "worker"}
+    assert set(SERVICES) == {"postgres", "temporal", "temporal-ui", "migrate", "configure", "api", *WORKERS}
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -54,10 +55,16 @@ def test_every_command_is_one_that_the_command_line_has(name: str) -> None:
     assert result.returncode == 0, result.stderr.decode()
 
 
+def test_the_workers_together_serve_every_queue() -> None:
+    served = [SERVICES[name]["command"][1:] for name in sorted(WORKERS)]
+
+    assert served == [["worker", "--serve", "background"], ["worker", "--serve", "orders"]]
+
+
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOTS))
 def test_what_runs_for_long_is_restarted_and_watched(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
-    if name != "worker":
+    if name not in WORKERS:
         assert SERVICES[name]["healthcheck"]["test"]
 
 

@@ -76,9 +76,13 @@ def _shown(default: object) -> str:
 
 
 def test_what_is_shown_as_toml_reads_back_to_the_same(tmp_path: Path) -> None:
-    configuration = Configuration.model_validate(
-        document(people={"remind_after": "90m", "escalate_after": "1d 6h"}, routing={"priority": ["other"]})
-    )
+    written = document(people={"remind_after": "90m", "escalate_after": "1d 6h"}, routing={"priority": ["other"]})
+    written["supply"] = {"precedence": {"*": ["bts"]}, "holds": [{"up_to": "0.6", "suppliers": ["bts"]}]}
+    rules = [{"name": "cheap", "cost_below": "10", "markup": "0.8"}, {"name": "usual", "markup": "0.4"}]
+    written["channels"]["main"]["publishing"] = {"buffer_share": 0.1, "pricing": {"rules": rules, "endings": ["0.99"]}}
+    columns = {"sku": "Ref", "quantity": {"column": "Stock", "values": {"in stock": "10"}}, "attributes.colour": "Farbe"}
+    written["suppliers"]["bts"]["feeds"] = {"stock": {"kind": "stock", "source": "file:///feeds", "columns": columns}}
+    configuration = Configuration.model_validate(written)
     file = tmp_path / "shown.toml"
     file.write_text(to_toml(configuration))
 

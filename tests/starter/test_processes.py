@@ -17,10 +17,12 @@ from models.identifiers import MAIL_WORKFLOW_ID
 from starter.client import connect
 from starter.schedules import SWEEP_SCHEDULE_ID
 from tests.starter.conftest import Background
+from tests.starter.feed_runs import feed, with_feeds
 from tests.starter.world import CommandLine, apply_configuration
 
 PROJECT = Path(__file__).parents[2]
 WAIT_SECONDS = 40.0
+OF_ORDERS = {"orders", "mail", "storefront-main", "supplier-bts", "supplier-other"}
 
 
 def command(*arguments: str) -> list[str]:
@@ -74,8 +76,39 @@ def test_a_worker_serves_every_queue_keeps_the_background_going_and_drains(
     assert dispatcher.status is WorkflowExecutionStatus.RUNNING
     said = events(log)
     served = {line["queue"] for line in said if line["event"] == "serving"}
-    assert served == {"orders", "mail", "storefront-main", "supplier-bts", "supplier-other"}
+    assert served == {"sync", "publish-main"} | OF_ORDERS
     assert said[-1]["event"] == "worker_stopped"
+
+
+@pytest.mark.parametrize(
+    ("role", "awaited", "queues", "niceness"),
+    [("orders", "mail", OF_ORDERS, 0), ("background", "publish-main", {"sync", "publish-main"}, 10)],
+)
+def test_a_worker_with_a_role_serves_its_queues_and_the_background_lets_others_go_first(
+    configured: CommandLine, tmp_path: Path, role: str, awaited: str, queues: set[str], niceness: int
+) -> None:
+    log = tmp_path / "log"
+    with running(f'"queue": "{awaited}"', log, "worker", "--serve", role, "--json") as process:
+        lowered = os.getpriority(os.PRIO_PROCESS, process.pid) - os.getpriority(os.PRIO_PROCESS, os.getpid())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+    assert lowered == niceness
+    assert {line["queue"] for line in events(log) if line["event"] == "serving"} == queues
+
+
+def test_a_worker_keeps_the_schedules_of_the_configuration(
+    own_temporal: CommandLine, database: Database, background: Background, tmp_path: Path
+) -> None:
+    apply_configuration(database, **with_feeds(stock=feed()))
+
+    with running("schedules_applied", tmp_path / "log", "worker", "--json") as process:
+        client: Client = background.run(connect())
+        found = background.run(client.get_schedule_handle("sync/bts/stock").describe())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+    assert found.schedule.policy.overlap.name == "SKIP"
 
 
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
