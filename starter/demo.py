@@ -24,6 +24,7 @@ from starter.demo_report import Facts, Report, Verdict, count_events, gather_fac
 from starter.demo_screen import LiveTable, PlainLines, Screen
 from starter.demo_story import Story
 from starter.demo_summary import environment_file, links, summary
+from starter.demo_supply import SupplyShow
 from starter.demo_world import World, bring_up, build_world, use_own_namespace
 from starter.embedded import Stack, embedded_stack
 from starter.logs import configure_logs
@@ -143,7 +144,8 @@ async def _play(options: Options, world: World, screen: Screen, started: float) 
     story = cast()
     person = Person(client=client, world=world, story=story, tell=screen.tell)
     director = Director(world=world, story=story, person=person, tell=screen.tell)
-    play = asyncio.create_task(director.play())
+    show = SupplyShow(world=world, story=story, person=person, tell=screen.tell)
+    play = asyncio.create_task(_play_both(director, show))
     try:
         trouble = await _watch(world, story, screen, person, play, deadline=time.monotonic() + options.limit)
     finally:
@@ -154,10 +156,17 @@ async def _play(options: Options, world: World, screen: Screen, started: float) 
     facts = await gather_facts(world)
     await asyncio.to_thread(_refresh, world.database, story)
     verdict = judge(story, facts, world.configuration)
-    verdict.problems += trouble
+    verdict.problems += [*trouble, *show.problems]
     events = await count_events(client, story)
-    report = write_report(story, facts, verdict, events, time.monotonic() - started)
+    report = write_report(story, facts, verdict, events, show, time.monotonic() - started)
     return Performance(facts=facts, verdict=verdict, report=report), story
+
+
+async def _play_both(director: Director, show: SupplyShow) -> None:
+    """Play the orders, and a supplier's feed beside them."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(director.play())
+        group.create_task(show.play())
 
 
 async def _watch(

@@ -59,7 +59,7 @@ class Person:
         """Give a command that nobody asked for."""
         assert progress.record is not None
         if by_cli:
-            await self._run("order", str(name), progress.name)
+            await self.run_command("order", str(name), progress.name)
         else:
             await self._send(order_target(progress.record), Command(command=name, actor=NAME))
         self._note(progress, f"{name.replace('_', ' ')} ({'CLI' if by_cli else 'Update'})")
@@ -103,7 +103,7 @@ class Person:
         if task.category is TaskCategory.ARTICLE_UNKNOWN:
             options += ["--ean", f"{self._variant(progress)}={progress.eans[0]}"]
         word = (command or "done").replace("_", "-")
-        await self._run("task", "answer", str(task.id), word, *options)
+        await self.run_command("task", "answer", str(task.id), word, *options)
 
     async def _answer_by_update(
         self, progress: Progress, task: AskedTask, command: CommandName | None, fields: dict[str, str]
@@ -130,8 +130,8 @@ class Person:
         if not outcome.accepted:
             raise NotAnsweredError(f"{outcome.workflow_id}: {outcome.outcome}: {outcome.message}")
 
-    async def _run(self, *arguments: str) -> None:
-        """Run one command of the CLI under our own name."""
+    async def run_command(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> int:
+        """Run one command of the CLI under our own name, and return its exit code."""
         number = next(self._numbers)
         self.world.start_command(number, *arguments, "--as", NAME)
         process = self.world.stack.processes[f"command-{number}"]
@@ -139,9 +139,10 @@ class Person:
             code = await asyncio.to_thread(process.wait, COMMAND_SECONDS)
         except subprocess.TimeoutExpired:
             raise NotAnsweredError(f"dropwright {' '.join(arguments)} did not end in {COMMAND_SECONDS:.0f} s") from None
-        if code not in (0, PENDING_EXIT):  # what is pending is either taken yet, or stays open and is reported
+        if code not in (*expected, PENDING_EXIT):  # what is pending is either taken yet, or stays open and is reported
             said = process.last_lines(5)
             raise NotAnsweredError(f"dropwright {' '.join(arguments)} ended with {code}: {said}")
+        return code
 
     def _note(self, progress: Progress, what: str) -> None:
         progress.said.append(what)

@@ -14,6 +14,7 @@ from models.statuses import ORDER_ENDINGS, OrderState, TaskState
 from starter.demo_rows import waiting_for
 from starter.demo_scenarios import PLAIN
 from starter.demo_story import SUPPLIERS, Progress, Story
+from starter.demo_supply import ASKED, SupplyShow
 from starter.demo_world import ALERTS_TO, World
 
 UNAUTHORISED = 401
@@ -53,6 +54,9 @@ class Report:
     tasks_opened: int
     tasks_answered: int
     events_per_order: dict[str, float]
+    feed_runs: dict[str, int]  # by how they ended
+    offers_written: int
+    variants_shown: int  # of which the shop was told the stock
     seconds: float
     problems: list[str] = field(default_factory=list)
 
@@ -165,7 +169,8 @@ def _of_the_whole(story: Story, facts: Facts) -> Iterable[str]:
         subjects = "; ".join(mail["subject"] for mail in _alerts(facts))
         yield f"{alerts} alerts to people inside, should be {wanted}: {subjects or 'none'}"
     known = {one.record.id for one in story.orders.values() if one.record}
-    if strange := [str(task.category) for task in story.tasks if task.order_id not in known]:
+    others = [task.category for task in story.tasks if task.order_id not in known]
+    if strange := [str(category) for category in others if category not in ASKED]:
         yield f"people were asked beside the orders: {', '.join(strange)}"
 
 
@@ -186,7 +191,9 @@ async def count_events(client: Client, story: Story) -> dict[str, float]:
     return {**means, "plain_order": float(plain)}
 
 
-def write_report(story: Story, facts: Facts, verdict: Verdict, events: dict[str, float], seconds: float) -> Report:
+def write_report(
+    story: Story, facts: Facts, verdict: Verdict, events: dict[str, float], show: SupplyShow, seconds: float
+) -> Report:
     """Sum a run up."""
     return Report(
         orders=len(story.orders),
@@ -200,6 +207,9 @@ def write_report(story: Story, facts: Facts, verdict: Verdict, events: dict[str,
         tasks_opened=len(story.tasks),
         tasks_answered=sum(task.state is TaskState.ANSWERED for task in story.tasks),
         events_per_order=events,
+        feed_runs={state: sum(run["state"] == state for run in show.runs) for state in ("applied", "quarantined")},
+        offers_written=sum(run["applied"] or 0 for run in show.runs),
+        variants_shown=show.shown,
         seconds=round(seconds, 1),
         problems=verdict.problems,
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from starter.demo_report import Report
 from starter.demo_scenarios import PLAIN
-from starter.demo_story import Story
-from starter.demo_world import CHANNEL, World
+from starter.demo_story import OLMO, Story
+from starter.demo_world import CHANNEL, FEED, World
 
 PROSE_WIDTH = 78
 WAITING_FOR_PEOPLE = "NeedsAttention=true"
@@ -54,6 +54,9 @@ def _what_happened(story: Story, report: Report) -> list[str]:
         f"{report.duplicates} too many, {report.lost} lost.",
         f"Customers got {report.customer_messages} mails, people inside {report.internal_alerts}; "
         f"{report.tasks_opened} questions were asked, {report.tasks_answered} answered by the person.",
+        f"A supplier's feed ran {sum(report.feed_runs.values())} times: {report.offers_written} offers were written, the "
+        f"shop shows {report.variants_shown} of them; {report.feed_runs['quarantined']} file was not believed and changed "
+        "nothing.",
         f"A forged webhook was answered with {story.forged_status} and is no order.",
         f"Events in Temporal's histories, on average: {events}.",
     ]
@@ -69,6 +72,7 @@ def _where_to_look(world: World, story: Story) -> list[str]:
         "  .venv/bin/dropwright orders",
         f"  .venv/bin/dropwright order show '{never.name}'",
         "  .venv/bin/dropwright tasks",
+        f"  .venv/bin/dropwright sync history {OLMO} {FEED}",
         "Let one more customer order:",
         f'  curl -s {world.url("shop")}/_sandbox/orders -d \'{{"lines": [["{story.orders[PLAIN].eans[0]}", 1]]}}\' >/dev/null',
         f"Its channel is called {CHANNEL}; the logs of every process are in {world.folder}.",

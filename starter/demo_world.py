@@ -18,15 +18,17 @@ from temporalio.service import RPCError
 from adapters.database import configurations, migrate
 from adapters.database.engine import Database
 from models.configuration import Configuration
+from sandbox.shopify_world import MAIN_LOCATION, location_id
 from starter.configuration_files import read_file
 from starter.demo_scenarios import DAY_SECONDS, PLAN_HOURS, SHIPS_AFTER
-from starter.demo_story import SUPPLIERS, Tell
+from starter.demo_story import OLMO, SUPPLIERS, Tell
 from starter.embedded import Stack
 from starter.processes import ProcessError, free_port
 
 CHANNEL = "demo"
 SHOP_DOMAIN = "demo-shop.myshopify.com"
 ALERTS_TO = "operations@demo.example"
+FEED, PRICE_LIST = "price-list", "price-list.csv"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
 WORKER_READY = "worker_started"
@@ -47,7 +49,22 @@ mode = "live"
 start_watermark = {watermark}
 customer_messages = "dropwright"
 
+[channels.{channel}.publishing]
+quantities = true
+location = "{location}"
+buffer = 1
+
 {suppliers}
+# What Olmo Trade puts into a folder: semicolons, decimal commas, a line above the header.
+[suppliers.{feeding}.feeds.{feed}]
+kind = "stock"
+source = "file://{price_list}"
+delimiter = ";"
+skip_lines = 1
+numbers = {{ decimal = ",", thousands = "." }}
+absent = "zero"
+columns = {{ sku = "Ref", ean = "EAN13", title = "Description", brand = "Marca", quantity = "Stock", unit_cost = "Net price" }}
+
 [routing]
 priority = [{priority}]
 
@@ -132,7 +149,7 @@ class World:
         """Create the tables, and apply the configuration from its file, as `dropwright config apply` does."""
         migrate.upgrade(self.stack.database_url)
         path = self.folder / "dropwright.toml"
-        path.write_text(configuration_text(self.ports), "utf-8")
+        path.write_text(configuration_text(self.ports, self.folder), "utf-8")
         self.configuration = read_file(path)
         configurations.apply(self.database, self.configuration, by="demo", now=datetime.now(UTC))
 
@@ -256,7 +273,7 @@ async def bring_up(world: World, tell: Tell) -> None:
     await world.await_product()
 
 
-def configuration_text(ports: Mapping[str, int]) -> str:
+def configuration_text(ports: Mapping[str, int], folder: Path) -> str:
     """Write the demo's configuration as the TOML file that `dropwright config apply` takes."""
     plan = ", ".join(f'"{hours * DAY_SECONDS / 24:g}s"' for hours in PLAN_HOURS)
     suppliers = "\n".join(
@@ -270,6 +287,10 @@ def configuration_text(ports: Mapping[str, int]) -> str:
         shop_url=f"http://127.0.0.1:{ports['shop']}",
         watermark=(datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="seconds"),
         suppliers=suppliers,
+        location=location_id(MAIN_LOCATION),
+        feeding=OLMO,
+        feed=FEED,
+        price_list=folder / PRICE_LIST,
         priority=", ".join(f'"{name}"' for name in SUPPLIERS),
         mail_port=ports["smtp"],
         alerts_to=ALERTS_TO,

@@ -1,11 +1,15 @@
 """The whole business at a glance, for those who compare our books with somebody else's. Nothing here writes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from adapters.database.engine import Transaction
 from models.statuses import TaskState
+from models.supply_tables import feed_runs, listings, offers
 from models.tables import tasks
 from models.tasks import TaskCategory
 
@@ -36,3 +40,22 @@ def asked_tasks(tx: Transaction) -> list[AskedTask]:
         )
         for row in tx.execute(select(*columns).order_by(tasks.c.id))
     ]
+
+
+def newest_run(tx: Transaction, supplier: str, feed: str) -> dict[str, Any]:
+    """Read the newest run of a feed. Raises NoResultFound where it never ran."""
+    query = select(feed_runs).where(feed_runs.c.supplier == supplier, feed_runs.c.feed == feed)
+    return dict(tx.execute(query.order_by(feed_runs.c.id.desc()).limit(1)).one()._mapping)
+
+
+def published_variants(tx: Transaction, channel: str) -> int:
+    """Count the variants that a shop was told the stock of, more than none."""
+    query = select(func.count()).where(listings.c.channel == channel, listings.c.published_quantity > 0)
+    return int(tx.execute(query).scalar_one())
+
+
+def offers_of(tx: Transaction, supplier: str, eans: Sequence[str]) -> dict[str, tuple[int, Decimal | None]]:
+    """Read quantity and cost of a supplier's offers, by EAN."""
+    query = select(offers.c.ean, offers.c.quantity, offers.c.unit_cost)
+    rows = tx.execute(query.where(offers.c.supplier == supplier, offers.c.ean.in_(eans)))
+    return {row.ean: (row.quantity, row.unit_cost) for row in rows}

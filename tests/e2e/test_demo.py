@@ -107,8 +107,16 @@ def test_the_demo_counts_what_people_were_told_and_asked(finished: Finished) -> 
 
     assert report["customer_messages"] == 27
     assert report["internal_alerts"] == 4
-    assert report["tasks_opened"] == 12
-    assert report["tasks_answered"] == 11  # one was answered by the customer, in the shop
+    assert report["tasks_opened"] == 14
+    assert report["tasks_answered"] == 13  # one was answered by the customer, in the shop
+
+
+def test_a_bad_feed_of_the_demo_changes_nothing_and_a_jumped_cost_is_held(finished: Finished) -> None:
+    report = finished[2]
+
+    assert report["feed_runs"] == {"applied": 2, "quarantined": 1}
+    assert 300 <= report["offers_written"] <= 301
+    assert report["variants_shown"] > 5
 
 
 def test_an_ordinary_order_of_the_demo_stays_within_its_budget_of_events(finished: Finished) -> None:
