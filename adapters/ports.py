@@ -108,8 +108,12 @@ class StorefrontPort(Protocol):
     def publish_in_bulk(self, location: str, changes: Iterable[ListingChange], key: str) -> list[str]:
         """Hand many changes to the shop's own bulk machinery; return its operations' ids. Repeatable like ``publish``."""
 
-    def bulk_result(self, operation_id: str) -> BulkResult:
-        """Ask how a bulk operation stands, and what of it was refused once it is done."""
+    def bulk_result(self, operation_id: str, changes: Iterable[ListingChange] = ()) -> BulkResult:
+        """Ask how a bulk operation stands, and what of it was refused once it is done.
+
+        ``changes`` are those that ``publish_in_bulk`` was given, in the same order; a shop's answer may name what it
+        refused only by its place among them. They are read only where something was refused, and may be lazy.
+        """
 
     def create_drafts(self, drafts: Sequence[ProductDraft]) -> dict[str, str]:
         """Create products that nobody sees yet; return EAN -> product id. One that exists already is not made again."""

@@ -36,8 +36,11 @@ class ListingChange(Contract):
     words: str | None = Field(default=None, max_length=300)
 
 
+NOT_APPLIED = "not_applied"  # nothing is wrong with this change: it was in one call with one that was refused
+
+
 class ListingRefusal(Contract):
-    """A change that the shop did not take, and its own word for why."""
+    """A change that the shop did not take, and its own word for why (or ``NOT_APPLIED``)."""
 
     variant_id: Identifier
     code: str = Field(max_length=60)

@@ -8,8 +8,18 @@ Behind ``/_sandbox/`` the world is steered and looked at:
     POST /_sandbox/orders                a customer orders (form: ``shopify_bodies``); "webhooks" says how it is told
     POST /_sandbox/orders/{id}/{event}   pay, cancel, address, edit, hold, fulfil, cancel-fulfilment
     POST /_sandbox/webhooks              any topic with any body, signed
-    POST /_sandbox/settings              webhook_url, scopes, points_per_second, metafield_definitions
-    GET  /_sandbox/ledger                per order: money, metafields, fulfilments, deliveries; calls by operation
+    POST /_sandbox/settings              webhook_url, scopes, points_per_second, metafield_definitions; of stock:
+                                         "refuse" {"quantity": {variant id: code}, "price": …, "words": …},
+                                         bulk_lines_per_second, bulk_fails (an error code, or null)
+    POST /_sandbox/catalogue             lays out other things to sell: count, seed, variants_per_product, quantity
+    POST /_sandbox/listings              the merchant changes what is shown: {"changes": [{"variant_id", "quantity",
+                                         "price", "words"}]}; not counted as writes
+    GET  /_sandbox/listings              ?cursor=&limit= or ?ids=1,2: what each variant shows, and how often written
+    GET  /_sandbox/ledger                per order: money, metafields, fulfilments, deliveries; calls by operation;
+                                         writes of quantities, prices and words; bulk operations
+
+Stock is kept in memory only, orders in the state file too. Staged uploads and results of bulk operations lie on the
+shop's own address; their calls are named by their paths in faults (``/staged-uploads``, ``/bulk-results``).
 
 A fault's operation is the GraphQL operation's name (``fulfillmentCreate`` is called by ``CreateFulfillment``).
 """
@@ -20,20 +30,25 @@ import hmac
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
+from sandbox import shopify_stock_views as stock_views
 from sandbox import shopify_writes as writes
 from sandbox.catalogue import NAMED_COUNT
 from sandbox.faults import FaultLayer
 from sandbox.serving import serve
+from sandbox.shopify_bulk import MAX_UPLOAD, RESULTS_PATH, UPLOADS_PATH
 from sandbox.shopify_graphql import Endpoint
+from sandbox.shopify_products import KINDS, Shelf, cents
 from sandbox.shopify_webhooks import API_VERSION, RETRY_BASE, Manner, Sender, read_manner
 from sandbox.shopify_world import Order, Shop
 
@@ -70,7 +85,63 @@ class Simulator:
             body = json.loads(await request.body())
         except ValueError:
             return JSONResponse({"errors": {"query": "Required parameter missing or invalid"}}, status_code=400)
+        self.shop.address = str(request.base_url).rstrip("/")
         return JSONResponse(self.endpoint.answer(body))
+
+    async def take_upload(self, request: Request) -> Response:
+        """Take a file where one was announced, as a storage service does: without knowing our tokens."""
+        if "X-Shopify-Access-Token" in request.headers:
+            return Response("<Error><Code>InvalidArgument</Code></Error>", 400, media_type="application/xml")
+        async with request.form() as form:
+            content = form["file"]
+            if not isinstance(content, UploadFile) or (content.size or 0) > MAX_UPLOAD:
+                return Response("<Error><Code>EntityTooLarge</Code></Error>", 400, media_type="application/xml")
+            kept = self.endpoint.bulk.keep(str(form["key"]), await content.read())
+        if not kept:
+            return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
+        return Response("<PostResponse/>", 201, media_type="application/xml")
+
+    async def give_result(self, request: Request) -> Response:
+        """Give what a bulk operation answered."""
+        found = self.endpoint.bulk.operations.get(request.path_params["id"])
+        if found is None or found.status != "COMPLETED":
+            return Response("<Error><Code>NoSuchKey</Code></Error>", 404, media_type="application/xml")
+        return Response(found.answer, media_type="application/jsonl")
+
+    async def lay_out(self, request: Request) -> Response:
+        """Sell other things from now on, all of them untouched."""
+        form = await request.json()
+        self.shop.variants = Shelf(
+            int(form.get("count", NAMED_COUNT)),
+            int(form.get("seed", 0)),
+            int(form.get("variants_per_product", 1)),
+            int(form.get("quantity", 0)),
+        )
+        return JSONResponse({"variants": len(self.shop.variants)}, status_code=201)
+
+    async def listings(self, request: Request) -> Response:
+        """Show what the variants show."""
+        asked = request.query_params
+        if "ids" in asked:
+            places = [self.shop.variants.place(int(one)) for one in asked["ids"].split(",")]
+            found = [stock_views.entry(self.shop, place) for place in places if place is not None]
+            return JSONResponse({"listings": found, "cursor": ""})
+        return JSONResponse(stock_views.books(self.shop, asked.get("cursor", ""), int(asked.get("limit", 0))))
+
+    async def change_listings(self, request: Request) -> Response:
+        """Let the merchant change what some variants show."""
+        shelf, changes = self.shop.variants, (await request.json())["changes"]
+        for change in changes:
+            place = shelf.place(int(change["variant_id"]))
+            if place is None:
+                raise LookupError(f"no variant {change['variant_id']}")
+            if "quantity" in change:
+                shelf.quantities[place] = change["quantity"]
+            if "price" in change:
+                shelf.prices[place] = cents(Decimal(change["price"]))
+            if "words" in change:
+                shelf.words[place] = change["words"]
+        return JSONResponse({"changed": len(changes)})
 
     async def place_order(self, request: Request) -> Response:
         """Let a customer order, and tell of it."""
@@ -107,6 +178,12 @@ class Simulator:
             self.endpoint.bucket.per_second = form["points_per_second"]
         for definition in form.get("metafield_definitions", []):
             self.shop.define_metafield({"name": definition["key"], **definition})
+        if "refuse" in form:
+            self.shop.variants.refused = form["refuse"]
+        if "bulk_lines_per_second" in form:
+            self.endpoint.bulk.lines_per_second = form["bulk_lines_per_second"]
+        if "bulk_fails" in form:
+            self.endpoint.bulk.fails_with = form["bulk_fails"]
         return JSONResponse({"changed": sorted(form)})
 
     async def ledger(self, _request: Request) -> Response:
@@ -116,7 +193,15 @@ class Simulator:
             deliveries.setdefault(delivery.order_id, []).append(delivery.report())
         orders = [_entry(order, deliveries.pop(str(order.id), [])) for order in self.shop.orders.values()]
         others = [delivery for further in deliveries.values() for delivery in further]
-        return JSONResponse({"orders": orders, "other_deliveries": others, "calls": self.endpoint.calls})
+        return JSONResponse(
+            {
+                "orders": orders,
+                "other_deliveries": others,
+                "calls": self.endpoint.calls,
+                "writes": {kind: sum(self.shop.variants.writes[kind]) for kind in KINDS},
+                "bulk": [operation.report() for operation in self.endpoint.bulk.operations.values()],
+            }
+        )
 
     def _tell(self, order: Order, topic: str, manner: Manner) -> None:
         self.sender.send(topic, order.body, order.id, manner)
@@ -181,6 +266,7 @@ def create_app(
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await sender.close()
+        await simulator.endpoint.bulk.close()
         shop.store.close()
 
     app = Starlette(routes=_routes(simulator), lifespan=lifespan)
@@ -204,6 +290,11 @@ def _routes(simulator: Simulator) -> list[Route]:
         Route("/_sandbox/orders/{id}/{event}", _told(simulator.change_order), methods=["POST"]),
         Route("/_sandbox/webhooks", _told(simulator.send_webhook), methods=["POST"]),
         Route("/_sandbox/settings", _told(simulator.change_settings), methods=["POST"]),
+        Route(UPLOADS_PATH, _told(simulator.take_upload), methods=["POST"]),
+        Route(f"{RESULTS_PATH}/{{id}}.jsonl", simulator.give_result, methods=["GET"]),
+        Route("/_sandbox/catalogue", _told(simulator.lay_out), methods=["POST"]),
+        Route("/_sandbox/listings", _told(simulator.listings), methods=["GET"]),
+        Route("/_sandbox/listings", _told(simulator.change_listings), methods=["POST"]),
         Route("/_sandbox/ledger", simulator.ledger, methods=["GET"]),
     ]
 

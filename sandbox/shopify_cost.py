@@ -1,7 +1,7 @@
 """What a GraphQL call costs in the simulated shop, and the leaky bucket it is paid from.
 
 An object costs 1, a connection as many as it asks for, a mutation 10; leaves are free. A call must find its worst case
-in the bucket, and pays what it really returned.
+in the bucket, and pays what it really returned, a mutation its 10 at least.
 """
 
 import time
@@ -14,10 +14,12 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -83,16 +85,23 @@ def requested_cost(schema: GraphQLSchema, document: DocumentNode, variables: Map
     """Work out the worst case of a valid document."""
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     walk = _Walk(schema, fragments, variables)
-    total = 0
+    total = mutation_cost(document)
     for operation in document.definitions:
-        if isinstance(operation, OperationDefinitionNode):
+        if isinstance(operation, OperationDefinitionNode) and operation.operation.value != "mutation":
             root = schema.get_root_type(operation.operation)
             assert root is not None
-            if operation.operation.value == "mutation":
-                total += MUTATION_COST * len(operation.selection_set.selections)
-            else:
-                total += walk.selections(operation.selection_set, root)
+            total += walk.selections(operation.selection_set, root)
     return total
+
+
+def mutation_cost(document: DocumentNode) -> int:
+    """Work out what a document's mutations cost, whatever they return."""
+    mutations = (
+        one
+        for one in document.definitions
+        if isinstance(one, OperationDefinitionNode) and one.operation.value == "mutation"
+    )
+    return sum(MUTATION_COST * len(one.selection_set.selections) for one in mutations)
 
 
 def actual_cost(data: Any) -> int:
@@ -110,36 +119,48 @@ class _Walk:
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
 
-    def selections(self, selected: SelectionSetNode, parent: GraphQLObjectType) -> int:
+    def selections(self, selected: SelectionSetNode, parent: GraphQLObjectType | GraphQLInterfaceType) -> int:
         total = 0
         for node in selected.selections:
             if isinstance(node, FieldNode):
                 total += self._field(node, parent)
             elif isinstance(node, FragmentSpreadNode):
-                total += self.selections(self.fragments[node.name.value].selection_set, parent)
+                fragment = self.fragments[node.name.value]
+                total += self.selections(fragment.selection_set, self._type(fragment.type_condition.name.value))
             elif isinstance(node, InlineFragmentNode):
-                total += self.selections(node.selection_set, parent)
+                of_type = node.type_condition
+                total += self.selections(node.selection_set, self._type(of_type.name.value) if of_type else parent)
         return total
 
-    def _field(self, node: FieldNode, parent: GraphQLObjectType) -> int:
+    def _type(self, name: str) -> GraphQLObjectType | GraphQLInterfaceType:
+        found = self.schema.type_map[name]
+        assert isinstance(found, (GraphQLObjectType, GraphQLInterfaceType))
+        return found
+
+    def _field(self, node: FieldNode, parent: GraphQLObjectType | GraphQLInterfaceType) -> int:
         definition = parent.fields.get(node.name.value)
         if definition is None or node.selection_set is None or is_leaf_type(get_named_type(definition.type)):
             return 0
         kind = get_named_type(definition.type)
-        assert isinstance(kind, GraphQLObjectType)
+        assert isinstance(kind, (GraphQLObjectType, GraphQLInterfaceType))
         inner = self.selections(node.selection_set, kind)
         if kind.name == "PageInfo":
             return 0
         if kind.name.endswith("Connection"):
             return inner * self._size(node)
-        if node.name.value == "nodes":
+        if node.name.value == "nodes" and not node.arguments:
             return 1 + inner
         return (1 + inner) * (self._size(node) if is_list_type(get_nullable_type(definition.type)) else 1)
 
     def _size(self, node: FieldNode) -> int:
         for argument in node.arguments or ():
-            if argument.name.value == "first" and isinstance(argument.value, IntValueNode):
-                return int(argument.value.value)
-            if argument.name.value == "first" and isinstance(argument.value, VariableNode):
-                return int(self.variables.get(argument.value.name.value) or UNSIZED_LIST)
+            name, value = argument.name.value, argument.value
+            if name == "first" and isinstance(value, IntValueNode):
+                return int(value.value)
+            if name == "first" and isinstance(value, VariableNode):
+                return int(self.variables.get(value.name.value) or UNSIZED_LIST)
+            if name == "names" and isinstance(value, ListValueNode):
+                return len(value.values)
+            if name == "ids" and isinstance(value, VariableNode):
+                return len(self.variables.get(value.name.value) or range(UNSIZED_LIST))
         return UNSIZED_LIST

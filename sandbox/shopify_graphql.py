@@ -13,13 +13,17 @@ from graphql import (
     GraphQLSchema,
     build_schema,
     execute_sync,
+    get_directive_values,
     parse,
     validate,
 )
 
+from sandbox import shopify_stock as stock
+from sandbox import shopify_stock_views as stock_views
 from sandbox import shopify_views as views
 from sandbox import shopify_writes as writes
-from sandbox.shopify_cost import MAX_QUERY_COST, Bucket, actual_cost, requested_cost
+from sandbox.shopify_bulk import Bulk
+from sandbox.shopify_cost import MAX_QUERY_COST, Bucket, actual_cost, mutation_cost, requested_cost
 from sandbox.shopify_world import Shop
 
 SCHEMA_FILE = Path(__file__).with_name("shopify_admin.graphql")
@@ -33,6 +37,11 @@ _SCOPES = {
     "metafieldDefinitionCreate": "write_orders",
     "fulfillmentCreate": _FULFIL_SCOPE,
     "fulfillmentTrackingInfoUpdate": _FULFIL_SCOPE,
+    "inventorySetQuantities": "write_inventory",
+    "location": "read_locations",
+    "productByIdentifier": "read_products",
+    "productSet": "write_products",
+    "productVariantsBulkUpdate": "write_products",
 }
 
 
@@ -57,6 +66,11 @@ class Endpoint:
     shop: Shop
     bucket: Bucket = field(default_factory=Bucket)
     calls: dict[str, int] = field(default_factory=dict)
+    bulk: Bulk = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the bulk machinery, which runs mutations as we do, but charges nobody."""
+        self.bulk = Bulk(self.shop, self._run_line)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one call as Shopify does: always a body, with ``errors`` where something went wrong."""
@@ -79,15 +93,17 @@ class Endpoint:
     def _execute(
         self, document: DocumentNode, name: str | None, variables: dict[str, Any], cost: int
     ) -> dict[str, Any]:
-        result = execute_sync(
-            schema(), document, context_value=self.shop, variable_values=variables, operation_name=name
-        )
-        actual = actual_cost(result.data)
+        result = execute_sync(schema(), document, context_value=self, variable_values=variables, operation_name=name)
+        actual = max(actual_cost(result.data), mutation_cost(document))
         self.bucket.take(actual)
         answer: dict[str, Any] = {"data": result.data, "extensions": {"cost": self.bucket.report(cost, actual)}}
         if result.errors:
             answer["errors"] = [error.formatted for error in result.errors]
         return answer
+
+    def _run_line(self, document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
+        result = execute_sync(schema(), document, context_value=self, variable_values=variables)
+        return {"data": result.data}
 
 
 @lru_cache(maxsize=256)
@@ -108,12 +124,17 @@ def _error(message: str, code: str) -> dict[str, Any]:
 
 def _allowed(info: Info) -> Shop:
     """Give the shop to a resolver whose scope the token has. A scope to write includes the one to read."""
-    shop: Shop = info.context
+    shop: Shop = info.context.shop
     scope = _SCOPES.get(info.field_name)
-    if scope and not {scope, scope.replace("read_", "write_", 1)} & shop.scopes:
-        message = f"Access denied for {info.field_name} field. Required access: `{scope}` access scope."
-        raise GraphQLError(message, extensions={"code": "ACCESS_DENIED", "requiredAccess": scope})
+    if scope:
+        _demand(shop, scope, info.field_name)
     return shop
+
+
+def _demand(shop: Shop, scope: str, what: str) -> None:
+    if not {scope, scope.replace("read_", "write_", 1)} & shop.scopes:
+        message = f"Access denied for {what} field. Required access: `{scope}` access scope."
+        raise GraphQLError(message, extensions={"code": "ACCESS_DENIED", "requiredAccess": scope})
 
 
 def _order(_root: None, info: Info, *, id: str) -> Any:  # noqa: A002 - the argument's name in the schema
@@ -130,7 +151,7 @@ def _orders(_root: None, info: Info, **arguments: Any) -> Any:
 
 
 def _variants(_root: None, info: Info, **arguments: Any) -> Any:
-    return views.variants_page(_allowed(info), arguments)
+    return stock_views.variants_page(_allowed(info), arguments)
 
 
 def _definitions(_root: None, info: Info, **arguments: Any) -> Any:
@@ -154,6 +175,9 @@ def _share(_root: None, info: Info, *, id: str) -> Any:  # noqa: A002
 
 
 def _set_metafields(_root: None, info: Info, *, metafields: list[dict[str, Any]]) -> Any:
+    if any("/ProductVariant/" in given["ownerId"] for given in metafields):
+        _demand(info.context.shop, "write_products", info.field_name)
+        return {"metafields": None, "userErrors": stock.set_words(info.context.shop, metafields)}
     written, errors = writes.set_metafields(_allowed(info), metafields)
     return {"metafields": [views.metafield_view(one) for one in written] or None, "userErrors": errors}
 
@@ -176,7 +200,83 @@ def _update_tracking(_root: None, info: Info, **given: Any) -> Any:
     return {"fulfillment": views.fulfilment_view(shop, *changed) if changed else None, "userErrors": errors}
 
 
+def _nodes(_root: None, info: Info, *, ids: list[str]) -> Any:
+    shop = _allowed(info)
+    places = [_place(shop, one) if "/ProductVariant/" in one else None for one in ids]
+    return [None if place is None else stock_views.place_view(shop, place) for place in places]
+
+
+def _place(shop: Shop, global_id: str) -> int | None:
+    number = writes.number_of(global_id)
+    return shop.variants.place(int(number)) if number.isdecimal() else None
+
+
+def _location(_root: None, info: Info, *, id: str | None = None) -> Any:  # noqa: A002
+    _allowed(info)
+    return stock_views.location_view(id or "")
+
+
+def _product(_root: None, info: Info, *, identifier: dict[str, str]) -> Any:
+    shop = _allowed(info)
+    handles = [draft.handle for draft in shop.variants.drafts]
+    if identifier.get("handle") not in handles:
+        return None
+    place = len(shop.variants) - len(handles) + handles.index(identifier["handle"])
+    return stock_views.product_view(shop, place)
+
+
+def _set_quantities(_root: None, info: Info, *, input: dict[str, Any]) -> Any:  # noqa: A002
+    shop = _allowed(info)
+    directive = info.schema.get_directive("idempotent")
+    assert directive is not None
+    given = get_directive_values(directive, info.field_nodes[0], info.variable_values)
+    return {"userErrors": stock.set_quantities(shop, input, given["key"] if given else None)}
+
+
+def _set_prices(_root: None, info: Info, **given: Any) -> Any:
+    partial = bool(given.get("allowPartialUpdates"))
+    return {"userErrors": stock.set_prices(_allowed(info), given["productId"], given["variants"], partial=partial)}
+
+
+def _set_product(_root: None, info: Info, *, input: dict[str, Any], **_rest: Any) -> Any:  # noqa: A002
+    shop = _allowed(info)
+    created, errors = stock.create_product(shop, input)
+    place = shop.variants.place(created.id) if created else None
+    return {"product": None if place is None else stock_views.product_view(shop, place), "userErrors": errors}
+
+
+def _reserve(_root: None, info: Info, *, input: list[dict[str, Any]]) -> Any:  # noqa: A002
+    _allowed(info)
+    return {"stagedTargets": [info.context.bulk.reserve(given) for given in input], "userErrors": []}
+
+
+def _run_bulk(_root: None, info: Info, *, mutation: str, **given: Any) -> Any:
+    document, invalid = _prepared(mutation)
+    if document is None:
+        return {"bulkOperation": None, "userErrors": [writes.error(invalid[0]["message"], code="INVALID_MUTATION")]}
+    path, identifier = given["stagedUploadPath"], given.get("clientIdentifier")
+    started, errors = info.context.bulk.start(mutation, document, path, identifier)
+    return {"bulkOperation": started, "userErrors": errors}
+
+
+def _bulk(_root: None, info: Info, *, id: str) -> Any:  # noqa: A002
+    found = info.context.bulk.operations.get(writes.number_of(id))
+    return found.view(info.context.shop.address) if found else None
+
+
+def _bulks(_root: None, info: Info, **arguments: Any) -> Any:
+    try:
+        return info.context.bulk.page(arguments)
+    except ValueError as error:
+        raise GraphQLError(str(error), extensions={"code": "BAD_USER_INPUT"}) from error
+
+
 _QUERIES = {
+    "bulkOperation": _bulk,
+    "bulkOperations": _bulks,
+    "location": _location,
+    "nodes": _nodes,
+    "productByIdentifier": _product,
     "currentAppInstallation": _installation,
     "fulfillment": _fulfilment,
     "fulfillmentOrder": _share,
@@ -186,6 +286,11 @@ _QUERIES = {
     "productVariants": _variants,
 }
 _MUTATIONS = {
+    "bulkOperationRunMutation": _run_bulk,
+    "inventorySetQuantities": _set_quantities,
+    "productSet": _set_product,
+    "productVariantsBulkUpdate": _set_prices,
+    "stagedUploadsCreate": _reserve,
     "fulfillmentCreate": _create_fulfilment,
     "fulfillmentTrackingInfoUpdate": _update_tracking,
     "metafieldDefinitionCreate": _define_metafield,

@@ -1,38 +1,16 @@
 """How GraphQL shows the simulated shop: dictionaries under Shopify's names, connections as functions of paging."""
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sandbox.shopify_products import Variant
+from sandbox.shopify_paging import View, connection, gid
 from sandbox.shopify_search import order_filter
-from sandbox.shopify_world import Fulfilment, Order, Share, Shop
+from sandbox.shopify_stock_views import place_view
+from sandbox.shopify_world import Fulfilment, Order, Share, Shop, location_id
 
-View = dict[str, Any]
-MAX_PAGE = 250
 _ORDER_KEYS = {"UPDATED_AT": "updated_at", "CREATED_AT": "created_at"}
-
-
-def connection(
-    items: Iterable[tuple[str, View]], first: int | None, after: str | None, *, reverse: bool = False
-) -> View:
-    """Cut one page out of (sort key, view) pairs: what comes after the key that the cursor holds."""
-    ordered = sorted(items, key=lambda pair: pair[0], reverse=reverse)
-    start = b64decode(after).decode() if after else None
-    if start is not None:
-        ordered = [pair for pair in ordered if (pair[0] < start if reverse else pair[0] > start)]
-    page = ordered[: min(first or 50, MAX_PAGE)]
-    return {
-        "nodes": [view for _, view in page],
-        "pageInfo": {
-            "hasNextPage": len(page) < len(ordered),
-            "hasPreviousPage": start is not None,
-            "startCursor": _cursor(page[0][0]) if page else None,
-            "endCursor": _cursor(page[-1][0]) if page else None,
-        },
-    }
 
 
 def orders_page(shop: Shop, arguments: dict[str, Any]) -> View:
@@ -42,12 +20,6 @@ def orders_page(shop: Shop, arguments: dict[str, Any]) -> View:
     found = [order for order in shop.orders.values() if matches(order.body)]
     keyed = [(f"{_utc(order.body[key]) if key else ''}|{order.id:>20}", order_view(shop, order)) for order in found]
     return connection(keyed, arguments.get("first"), arguments.get("after"), reverse=bool(arguments.get("reverse")))
-
-
-def variants_page(shop: Shop, arguments: dict[str, Any]) -> View:
-    """List the variants: all of them belong to active products."""
-    keyed = [(f"{variant.id:020}", variant_view(variant)) for variant in shop.variants.values()]
-    return connection(keyed, arguments.get("first"), arguments.get("after"))
 
 
 def definitions_page(shop: Shop, arguments: dict[str, Any]) -> View:
@@ -62,14 +34,14 @@ def definition_view(definition: dict[str, str]) -> View:
     view = {
         "ownerType": "ORDER",
         "type": {"name": definition["type"]},
-        "id": _gid("MetafieldDefinition", definition["id"]),
+        "id": gid("MetafieldDefinition", definition["id"]),
     }
     return {**definition, **view}
 
 
 def metafield_view(metafield: dict[str, str]) -> View:
     """Show a metafield."""
-    return {**metafield, "id": _gid("Metafield", metafield["id"])}
+    return {**metafield, "id": gid("Metafield", metafield["id"])}
 
 
 def order_view(shop: Shop, order: Order) -> View:
@@ -78,7 +50,7 @@ def order_view(shop: Shop, order: Order) -> View:
     address = body.get("shipping_address")
     currency = body["currency"]
     return {
-        "id": _gid("Order", order.id),
+        "id": gid("Order", order.id),
         "legacyResourceId": str(order.id),
         "name": body["name"],
         "email": body.get("email"),
@@ -104,28 +76,18 @@ def order_view(shop: Shop, order: Order) -> View:
 
 def line_view(shop: Shop, line: View, currency: str) -> View:
     """Show a line of an order."""
-    variant = shop.variants.get(line.get("variant_id") or 0)
+    variant_id = line.get("variant_id")
+    place = shop.variants.place(variant_id) if isinstance(variant_id, int) else None
     return {
-        "id": _gid("LineItem", line["id"]),
+        "id": gid("LineItem", line["id"]),
         "sku": line.get("sku"),
         "title": line["title"],
         "quantity": line["quantity"],
         "currentQuantity": line.get("current_quantity", line["quantity"]),
         "requiresShipping": line.get("requires_shipping", True),
         "isGiftCard": line.get("gift_card", False),
-        "variant": variant_view(variant) if variant else None,
+        "variant": None if place is None else place_view(shop, place),
         "originalUnitPriceSet": _money(line["price"], currency),
-    }
-
-
-def variant_view(variant: Variant) -> View:
-    """Show a variant."""
-    return {
-        "id": _gid("ProductVariant", variant.id),
-        "legacyResourceId": str(variant.id),
-        "barcode": variant.barcode,
-        "sku": variant.sku,
-        "title": variant.title,
     }
 
 
@@ -150,16 +112,16 @@ def address_view(address: View) -> View:
 
 def share_view(shop: Shop, order: Order, share: Share) -> View:
     """Show a fulfilment order."""
-    location = {"id": _gid("Location", 1 + sum(share.location.encode())), "name": share.location}
+    location = {"id": gid("Location", location_id(share.location)), "name": share.location, "isActive": True}
     lines = {str(line["id"]): line for line in order.lines}
     return {
-        "id": _gid("FulfillmentOrder", share.id),
+        "id": gid("FulfillmentOrder", share.id),
         "status": share.status,
         "assignedLocation": {"name": share.location, "location": location},
         "lineItems": _lazy(
             lambda: _keyed(
                 {
-                    "id": _gid("FulfillmentOrderLineItem", line.id),
+                    "id": gid("FulfillmentOrderLineItem", line.id),
                     "remainingQuantity": line.remaining,
                     "totalQuantity": line.total,
                     "lineItem": line_view(shop, lines[str(line.line_id)], order.body["currency"]),
@@ -174,7 +136,7 @@ def fulfilment_view(shop: Shop, order: Order, fulfilment: Fulfilment) -> View:
     """Show a fulfilment."""
     lines = {str(line["id"]): line for line in order.lines}
     return {
-        "id": _gid("Fulfillment", fulfilment.id),
+        "id": gid("Fulfillment", fulfilment.id),
         "legacyResourceId": str(fulfilment.id),
         "status": fulfilment.status,
         "createdAt": _utc(fulfilment.created_at),
@@ -182,7 +144,7 @@ def fulfilment_view(shop: Shop, order: Order, fulfilment: Fulfilment) -> View:
         "fulfillmentLineItems": _lazy(
             lambda: _keyed(
                 {
-                    "id": _gid("FulfillmentLineItem", line.id),
+                    "id": gid("FulfillmentLineItem", line.id),
                     "quantity": line.quantity,
                     "lineItem": line_view(shop, lines[str(line.line_id)], order.body["currency"]),
                 }
@@ -217,11 +179,3 @@ def _money(amount: object, currency: str) -> View:
 
 def _utc(moment: str) -> str:
     return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _gid(kind: str, number: object) -> str:
-    return f"gid://shopify/{kind}/{number}"
-
-
-def _cursor(key: str) -> str:
-    return b64encode(key.encode()).decode()

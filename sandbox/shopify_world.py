@@ -10,16 +10,21 @@ from typing import Any, Self
 
 from sandbox.catalogue import NAMED_COUNT
 from sandbox.shopify_bodies import order_body, stamp, totals
-from sandbox.shopify_products import Variant, variant_of, variants
+from sandbox.shopify_products import Shelf, Variant
 
 FIRST_ID = 6_000_000_000_000
 FIRST_ORDER_NUMBER = 1001
 MAIN_LOCATION = "Main warehouse"
+CLOSED_LOCATION = "Old warehouse"
 ALL_SCOPES = frozenset(
     {
         "read_orders",
         "write_orders",
         "read_products",
+        "write_products",
+        "read_inventory",
+        "write_inventory",
+        "read_locations",
         "read_merchant_managed_fulfillment_orders",
         "write_merchant_managed_fulfillment_orders",
     }
@@ -175,8 +180,9 @@ class Shop:
         self.domain = domain
         self.clock = clock
         self.store = FileStore(path) if path else Store()
-        self.variants = variants(articles, seed)
-        self._world = (articles, seed)
+        self.variants = Shelf(articles, seed)
+        self.answers: dict[str, tuple[bytes, bool]] = {}  # idempotency key -> what was asked, whether it was done
+        self.address = ""  # where the shop's own files are fetched from: as the last caller reached it
         self.orders = {str(order.id): order for order in self.store.orders()}
         self.definitions: list[dict[str, str]] = self.store.fact("definitions", [])
         self.scopes: set[str] = set(self.store.fact("scopes", sorted(ALL_SCOPES)))
@@ -213,7 +219,7 @@ class Shop:
     def find_variant(self, form: dict[str, Any]) -> Variant | None:
         """Find what a line of the short form names; None for a custom item. Raises LookupError."""
         if "ean" in form:
-            variant = variant_of(str(form["ean"]), *self._world)
+            variant = self.variants.by_barcode(str(form["ean"]))
             if variant is None:
                 raise LookupError(f"no variant carries the barcode {form['ean']}")
             return variant
@@ -291,6 +297,11 @@ class Shop:
                 by_location.setdefault(str(line.get("location") or MAIN_LOCATION), []).append(share_line)
         status = "CANCELLED" if order.body.get("cancelled_at") else "OPEN"
         return [Share(self.new_id(), location, status, lines) for location, lines in by_location.items()]
+
+
+def location_id(name: str) -> str:
+    """Make up a location's id, the same for the same name."""
+    return str(1 + sum(name.encode()))
 
 
 def _parts(order: Order) -> list[Share | Fulfilment]:

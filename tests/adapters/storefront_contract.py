@@ -7,6 +7,7 @@ spoil answers, and to look into the storefront's own books.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ from adapters.errors import AdapterError, AuthenticationFailed, NotSent, Refused
 from adapters.ports import StorefrontPort
 from models.calls import CallRecord
 from models.findings import Severity
+from models.listings import ListingChange
 from models.orders import IncomingOrder
 from models.storefronts import FulfilmentLine, FulfilmentRequest, OrderNote
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 PERSONAL = ("Zaphyra", "Quillfeather", "17 Gingerbread Steps", "zaphyra@quillfeather.example", "+34600999888")
-QUESTIONS = ("fetch_facts", "fetch_paid_orders", "fetch_catalogue")
-METHODS = (*QUESTIONS, "write_note", "fulfil")
+QUESTIONS = ("fetch_facts", "fetch_paid_orders", "fetch_catalogue", "fetch_listings", "read_listings")
+METHODS = (*QUESTIONS, "write_note", "fulfil", "publish")
 # kind of fault, its options: no usable answer came, and asking again is harmless
 UNANSWERED = [
     ("error", {"status": 500}),
@@ -65,6 +67,7 @@ class StorefrontWorld:
     calls: list[CallRecord]
     token: str
     namespace: str
+    location: str  # whose stock is published
     place: Callable[..., dict[str, Any]]  # a customer orders; gives the document a webhook would carry
     pay: Callable[[str], dict[str, Any]]
     cancel: Callable[[str], dict[str, Any]]
@@ -86,11 +89,25 @@ class StorefrontWorld:
             return self.port.fetch_paid_orders(LONG_AGO)
         if method == "fetch_catalogue":
             return self.port.fetch_catalogue()
+        if method == "fetch_listings":
+            return list(self.port.fetch_listings(self.location))
+        if method == "read_listings":
+            return self.port.read_listings(self.location, [order.lines[0].variant_id or ""])
+        if method == "publish":
+            return self.port.publish(self.location, [self.change(order)], "contract-publication")
         if method == "write_note":
             return self.port.write_note(order.storefront_order_id, self.note())
         if method == "fulfil":
             return self.port.fulfil(shipment(order))
         return self.port.fetch_facts(order.storefront_order_id)
+
+    def change(self, order: IncomingOrder, **shown: Any) -> ListingChange:
+        """A change of what the order's first variant shows, as it would be published."""
+        sold = order.lines[0].variant_id or ""
+        pages = self.port.fetch_listings(self.location)
+        listing = next(one for page, _ in pages for one in page if one.variant_id == sold)
+        ids = listing.model_dump(include={"variant_id", "product_id", "inventory_item_id"})
+        return ListingChange.model_validate({**ids, **(shown or {"quantity": 7})})
 
     def note(self, value: str = "A1001") -> OrderNote:
         """A note as we write them."""
@@ -314,6 +331,40 @@ class StorefrontContract:
         assert len(barcodes) == len(catalogue)
         assert "" in barcodes.values()
         assert {barcodes[line.variant_id] for line in order.lines} == set(facts.barcodes.values())
+
+    def test_listings_name_every_variant_of_the_catalogue_once_and_go_on_from_any_cursor(
+        self, world: StorefrontWorld
+    ) -> None:
+        pages = list(world.port.fetch_listings(world.location))
+        listings = [listing for page, _ in pages for listing in page]
+        assert [(one.variant_id, one.barcode) for one in listings] == world.port.fetch_catalogue()
+        assert pages[-1][1] == ""
+        assert world.port.read_listings(world.location, [one.variant_id for one in listings]) == listings
+        for position, (_, cursor) in enumerate(pages[:-1]):
+            assert list(world.port.fetch_listings(world.location, cursor)) == pages[position + 1 :]
+
+    def test_what_is_published_is_what_the_listing_shows(self, world: StorefrontWorld) -> None:
+        shown = {"quantity": 12, "price": Decimal("19.95"), "words": "ships in 2 days"}
+        change = world.change(world.order(), **shown)
+        assert world.port.publish(world.location, [change], "first") == []
+        assert world.port.publish(world.location, [change], "first") == []
+        (listing,) = world.port.read_listings(world.location, [change.variant_id])
+        assert listing.model_dump(include=set(shown)) == shown
+
+    def test_what_is_not_named_stays_as_it_was(self, world: StorefrontWorld) -> None:
+        order = world.order()
+        change = world.change(order, quantity=3, price=Decimal("5.00"), words="in stock")
+        world.port.publish(world.location, [change], "first")
+        world.port.publish(world.location, [world.change(order, quantity=4)], "second")
+        (listing,) = world.port.read_listings(world.location, [change.variant_id])
+        assert (listing.quantity, listing.price, listing.words) == (4, Decimal("5.00"), "in stock")
+
+    def test_a_variant_that_is_gone_is_absent_and_its_change_refused(self, world: StorefrontWorld) -> None:
+        change = world.change(world.order())
+        gone = ListingChange(variant_id="404", product_id="404", inventory_item_id="404", quantity=1)
+        assert world.port.read_listings(world.location, ["404"]) == []
+        assert [one.variant_id for one in world.port.publish(world.location, [gone, change], "k")] == ["404"]
+        assert world.port.read_listings(world.location, [change.variant_id])[0].quantity == 7
 
     def test_a_signature_holds_for_these_bytes_and_any_of_the_secrets(self, world: StorefrontWorld) -> None:
         body = '{"id": 1, "name": "ñ"}'.encode()

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
 
 from adapters.errors import AuthenticationFailed, Refused, Throttled, Unavailable
 from adapters.http import http_client
@@ -16,30 +13,13 @@ from adapters.storefronts.shopify import adapter
 from adapters.storefronts.shopify.adapter import PLUGIN, ShopifyStorefront, build
 from adapters.storefronts.shopify.signature import sign
 from models.calls import CallRecord
-from models.configuration import Channel
 from models.findings import Severity
 from sandbox.catalogue import named_eans
 from sandbox.serving import listen, serving
-from sandbox.shopify import create_app
-from sandbox.shopify_products import WITHOUT_BARCODE
 from sandbox.shopify_world import ALL_SCOPES
-from tests.adapters.storefront_contract import (
-    LONG_AGO,
-    BookedFulfilment,
-    Books,
-    StorefrontContract,
-    StorefrontWorld,
-    shipment,
-)
+from tests.adapters.shopify_shop import LOCATION, TOKEN, Admin, Door, channel
+from tests.adapters.storefront_contract import LONG_AGO, StorefrontContract, StorefrontWorld, shipment
 
-TOKEN = "shpat_c0ffee"
-OPERATIONS = {
-    "fetch_facts": "^OrderFacts$",
-    "fetch_paid_orders": "^PaidOrders$",
-    "fetch_catalogue": "^VariantsOnSale$",
-    "write_note": "^SetMetafield$",
-    "fulfil": "^CreateFulfillment$",
-}
 PERSON = {
     "email": "zaphyra@quillfeather.example",
     "address": {
@@ -52,77 +32,6 @@ PERSON = {
         "phone": "+34600999888",
     },
 }
-
-
-class Admin:
-    """Steers the simulated shop."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def post(self, path: str, form: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = httpx.post(f"{self.url}/_sandbox/{path}", json=form or {})
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def place(self, *, paid: bool = True, without_barcode: bool = False, lines: int = 2, **form: Any) -> dict[str, Any]:
-        ordered = [[ean, position % 3 + 1] for position, ean in enumerate((named_eans() * 5)[:lines])]
-        extra = [{"variant": WITHOUT_BARCODE}] if without_barcode else []
-        form = {"lines": [*ordered, *extra], "financial_status": "paid" if paid else "pending", **form}
-        return self.post("orders", form)["order"]
-
-    def change(self, order_id: str, event: str, **form: Any) -> dict[str, Any]:
-        return self.post(f"orders/{order_id}/{event}", form)["order"]
-
-    def spoil(self, method: str, kind: str, **options: Any) -> None:
-        self.post("faults", {"rules": [{"operation": OPERATIONS.get(method, method), "kind": kind, **options}]})
-
-    def settings(self, **changes: Any) -> None:
-        self.post("settings", changes)
-
-    def ledger(self) -> dict[str, Any]:
-        return httpx.get(f"{self.url}/_sandbox/ledger").json()
-
-    def books(self, order_id: str) -> Books:
-        entry = next(one for one in self.ledger()["orders"] if str(one["id"]) == order_id)
-        return Books(
-            notes=entry["metafields"],
-            fulfilments=[
-                BookedFulfilment(
-                    id=str(one["id"]),
-                    numbers=one["tracking_numbers"],
-                    lines=one["lines"],
-                    notified=one["notify_customer"],
-                    carrier=one["company"],
-                )
-                for one in entry["fulfillments"]
-            ],
-        )
-
-
-def channel(url: str) -> Channel:
-    return Channel.model_validate(
-        {
-            "shop_domain": "demo.myshopify.com",
-            "api_url": url,
-            "webhook_secret_env": "SHOPIFY_SECRET",
-            "token_env": "SHOPIFY_TOKEN",
-            "start_watermark": datetime(2026, 1, 1, tzinfo=UTC),
-        }
-    )
-
-
-class Door:
-    """An address behind which every test finds a shop of its own: starting a server takes longer than most tests."""
-
-    def __init__(self) -> None:
-        self.open_new_shop()
-
-    def open_new_shop(self) -> None:
-        self.shop = create_app(shop_domain="demo.myshopify.com", secret="hush", token=TOKEN)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.shop(scope, receive, send)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +49,7 @@ def admin(door: tuple[Door, str]) -> Admin:
 
 @pytest.fixture
 def world(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorefrontWorld]:
-    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(milliseconds=400))
+    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(milliseconds=700))
     calls: list[CallRecord] = []
     with listen(0) as taken:
         closed_port = taken.getsockname()[1]
@@ -159,6 +68,7 @@ def world(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorefrontW
         calls=calls,
         token=TOKEN,
         namespace="btswholesaler",
+        location=LOCATION,
         place=admin.place,
         pay=lambda order_id: admin.change(order_id, "pay"),
         cancel=lambda order_id: admin.change(order_id, "cancel"),
@@ -268,7 +178,7 @@ def test_a_scope_that_is_missing_is_found_before_it_is_missed(
     world: StorefrontWorld, admin: Admin, scope: str, method: str
 ) -> None:
     order = world.order()
-    missing = {scope, "write_orders"} if scope == "read_orders" else {scope}
+    missing = {scope, scope.replace("read_", "write_")}
     admin.settings(scopes=sorted(ALL_SCOPES - missing))
     with pytest.raises(AuthenticationFailed):
         world.call(method, order)

@@ -70,8 +70,8 @@ def fetch_introspection(target: Path) -> None:
 
 
 def test_every_document_is_found() -> None:
-    assert len(DOCUMENTS) == 13
-    assert {"OrderFacts", "PaidOrders", "CreateFulfillment", "SetMetafield"} <= set(DOCUMENTS)
+    assert len(DOCUMENTS) == 26
+    assert {"OrderFacts", "PaidOrders", "CreateFulfillment", "SetMetafield", "SetQuantities"} <= set(DOCUMENTS)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -96,6 +96,23 @@ def test_the_worst_case_of_the_document_stays_below_shopifys_limit(name: str) ->
 
 def test_the_simulated_schema_is_a_part_of_shopifys(shopify_schema: GraphQLSchema) -> None:
     assert list(differences(simulated_schema(), shopify_schema)) == []
+
+
+def test_a_page_of_listings_is_as_large_as_its_cost_allows_and_no_larger() -> None:
+    asked = {"ids": ["gid://shopify/ProductVariant/1"] * documents.LISTINGS_PAGE}
+    for name in ("Listings", "ListingsById"):
+        cost = requested_cost(simulated_schema(), parse(DOCUMENTS[name]), asked)
+        assert documents.MAX_QUERY_COST / 2 < cost <= documents.MAX_QUERY_COST
+    assert f"first: {documents.LISTINGS_PAGE}" in documents.LISTINGS
+
+
+def test_the_simulated_directive_is_shopifys(shopify_schema: GraphQLSchema) -> None:
+    ours, theirs = (one.get_directive("idempotent") for one in (simulated_schema(), shopify_schema))
+    assert ours is not None
+    assert theirs is not None
+    assert {name: str(one.type) for name, one in ours.args.items()} == {"key": "String!"}
+    assert {name: str(one.type) for name, one in theirs.args.items()} == {"key": "String!"}
+    assert ours.locations == theirs.locations
 
 
 def test_a_field_that_shopify_does_not_have_is_noticed(shopify_schema: GraphQLSchema) -> None:

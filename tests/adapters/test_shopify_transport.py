@@ -8,6 +8,7 @@ import pytest
 from adapters.errors import AccountHold, AuthenticationFailed, Refused, Throttled, Unavailable, UnexpectedReply
 from adapters.http import HttpApi
 from adapters.storefronts.shopify.adapter import ShopifyStorefront
+from adapters.storefronts.shopify.files import Files
 from adapters.storefronts.shopify.transport import ShopifyApi, gid, number_of, operation_name
 
 
@@ -15,7 +16,8 @@ def shop_that_answers(status: int, body: Any) -> ShopifyStorefront:
     text = body if isinstance(body, str) else json.dumps(body)
     transport = httpx.MockTransport(lambda _request: httpx.Response(status, text=text))
     client = httpx.Client(transport=transport, base_url="https://demo.myshopify.com")
-    return ShopifyStorefront(ShopifyApi(HttpApi("main", client, sink=lambda _call: None)), "main")
+    files = Files("main", client, sink=lambda _call: None)
+    return ShopifyStorefront(ShopifyApi(HttpApi("main", client, sink=lambda _call: None)), "main", files)
 
 
 @pytest.mark.parametrize(

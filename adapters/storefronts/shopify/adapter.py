@@ -4,8 +4,8 @@ Admin API 2026-10, GraphQL only. Every write is idempotent by construction or pr
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,14 +13,32 @@ from adapters.errors import AdapterError, Refused, UnexpectedReply
 from adapters.http import CallSink, HttpApi, http_client
 from adapters.plugin import Plugin, Secrets
 from adapters.ports import StorefrontPort
-from adapters.storefronts.shopify import checks, documents, fulfilments, orders, replies, signature, sweep
+from adapters.storefronts.shopify import (
+    bulk,
+    checks,
+    documents,
+    fulfilments,
+    listings,
+    orders,
+    publishing,
+    replies,
+    signature,
+    sweep,
+)
+from adapters.storefronts.shopify import drafts as new_products
+from adapters.storefronts.shopify.files import Files
+from adapters.storefronts.shopify.listing_replies import LocationFound
 from adapters.storefronts.shopify.transport import ShopifyApi, all_of, gid, number_of, rest_of
 from models.configuration import Channel
 from models.findings import Finding, Severity
+from models.listings import BulkResult, BulkState, Listing, ListingChange, ListingRefusal, ProductDraft
 from models.orders import IncomingOrder
 from models.storefronts import FulfilmentRequest, OrderNote, StorefrontFacts
+from models.supply import Publishing
 
 READ_TIMEOUT = timedelta(seconds=20)
+REMEMBERED_BULKS = 100
+FILE_TIMEOUT = timedelta(seconds=60)  # of silence, while a file comes or goes
 Thing = TypeVar("Thing")
 
 
@@ -30,6 +48,10 @@ class ShopifyStorefront:
 
     api: ShopifyApi
     channel_id: str
+    files: Files
+    publishing: Publishing = field(default_factory=Publishing)
+    # Operations that ended well: whoever waits for several would download their results again with each look.
+    finished: dict[str, BulkResult] = field(default_factory=dict)
 
     def verify_signature(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> bool:
         """Say whether Shopify signed these raw bytes with one of the secrets."""
@@ -91,16 +113,49 @@ class ShopifyStorefront:
     def check(self, namespaces: Sequence[str]) -> list[Finding]:
         """Check the token's scopes and the metafield definitions; what can't be asked is a finding too."""
         return [
-            *self._judge("access scopes", lambda: checks.judge_scopes(self._area, self._granted_scopes())),
+            *self._judge("access scopes", self._judge_scopes),
             *self._judge(
                 "metafield definitions",
                 lambda: checks.judge_definitions(self._area, self._definitions(), namespaces),
             ),
+            *(self._judge("location", self._judge_location) if self.publishing.quantities else ()),
         ]
 
     def fix(self, namespaces: Sequence[str]) -> list[Finding]:
         """Create the metafield definitions that are missing."""
         return self._judge("metafield definitions", lambda: self._create_missing(namespaces))
+
+    def fetch_listings(self, location: str, cursor: str = "") -> Iterator[tuple[list[Listing], str]]:
+        """Walk through every variant, drafts and archived products included, a hundred at a time."""
+        return listings.walk(self.api, location, cursor)
+
+    def read_listings(self, location: str, variant_ids: Sequence[str]) -> list[Listing]:
+        """Look at some variants as they are now; those that are gone are absent."""
+        return listings.look(self.api, location, variant_ids)
+
+    def publish(self, location: str, changes: Sequence[ListingChange], key: str) -> list[ListingRefusal]:
+        """Write some variants' quantities, prices and words; return those that were refused any of it."""
+        return publishing.publish(self.api, location, changes, key)
+
+    def publish_in_bulk(self, location: str, changes: Iterable[ListingChange], key: str) -> list[str]:
+        """Hand many changes to bulk operations. Those of this key that run already are found, not started again."""
+        return bulk.publish(self.api, self.files, location, changes, key)
+
+    def bulk_result(self, operation_id: str, changes: Iterable[ListingChange] = ()) -> BulkResult:
+        """Ask how a bulk operation stands, and what of the changes was refused."""
+        known = self.finished.get(operation_id)
+        if known is not None:
+            return known
+        found = bulk.result(self.api, self.files, operation_id, changes)
+        if found.state is BulkState.DONE and not found.refusals:
+            if len(self.finished) >= REMEMBERED_BULKS:
+                self.finished.clear()
+            self.finished[operation_id] = found
+        return found
+
+    def create_drafts(self, drafts: Sequence[ProductDraft]) -> dict[str, str]:
+        """Create products as drafts, those excepted whose barcode the shop has already; return EAN -> product id."""
+        return new_products.create(self.api, drafts)
 
     def fetch_catalogue(self) -> list[tuple[str, str]]:
         """List (variant id, barcode) of every variant of an active product."""
@@ -113,6 +168,7 @@ class ShopifyStorefront:
     def close(self) -> None:
         """Give back connections."""
         self.api.http.client.close()
+        self.files.client.close()
 
     @property
     def _area(self) -> str:
@@ -197,9 +253,16 @@ class ShopifyStorefront:
             "fulfil: nothing of these lines is open in Shopify, and nothing was fulfilled", code="nothing_to_fulfil"
         )
 
-    def _granted_scopes(self) -> list[str]:
-        reply = self.api.run(documents.GRANTED_SCOPES, replies.GrantedScopes)
-        return [scope.handle for scope in reply.current_app_installation.access_scopes]
+    def _judge_scopes(self) -> list[Finding]:
+        granted = self.api.run(documents.GRANTED_SCOPES, replies.GrantedScopes).current_app_installation.access_scopes
+        return checks.judge_scopes(self._area, [scope.handle for scope in granted], self.publishing)
+
+    def _judge_location(self) -> list[Finding]:
+        location = self.publishing.location
+        found = None
+        if location:
+            found = self.api.run(documents.LOCATION, LocationFound, id=gid("Location", location)).location
+        return [checks.judge_location(self._area, location, active=found.is_active if found else None)]
 
     def _definitions(self) -> list[tuple[str, str, str]]:
         def fetch(after: str | None) -> replies.Page[replies.Definition]:
@@ -244,7 +307,8 @@ def build(*, settings: Channel, channel_id: str, secrets: Secrets, sink: CallSin
     http = HttpApi(
         system=channel_id, client=client, sink=sink, redact=lambda text: text.replace(token, "***") if token else text
     )
-    return ShopifyStorefront(api=ShopifyApi(http), channel_id=channel_id)
+    files = Files(system=channel_id, client=http_client("", {}, FILE_TIMEOUT), sink=sink)
+    return ShopifyStorefront(ShopifyApi(http), channel_id, files, settings.publishing)
 
 
 def _found(thing: Thing | None) -> Thing:

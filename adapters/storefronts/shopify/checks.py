@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from adapters.errors import AdapterError, AuthenticationFailed
 from models.findings import Finding, Severity
+from models.supply import Publishing
 
 NOTE_TYPE = "single_line_text_field"
 NOTE_KEYS = {"shipping_cost_id": "Shipping cost id", "order_number": "Supplier order number"}
@@ -14,19 +15,32 @@ REQUIRED_SCOPES = {
     "read_merchant_managed_fulfillment_orders": "to see what is still to be fulfilled",
     "write_merchant_managed_fulfillment_orders": "to create fulfilments",
 }
+PUBLISHING_SCOPES = {
+    "read_inventory": "to read what the shop shows as available",
+    "read_locations": "to find the location whose stock we keep",
+    "write_products": "to write prices and availability texts",
+}
+QUANTITY_SCOPES = {"write_inventory": "to write available quantities"}
 Definitions = Sequence[tuple[str, str, str]]  # (namespace, key, type)
 
 
-def missing_scopes(granted: Iterable[str]) -> list[str]:
-    """Name the scopes our documents need and the token lacks. Permission to write includes permission to read."""
+def required_scopes(publishing: Publishing) -> dict[str, str]:
+    """Name the scopes our documents need in this channel, and what for. Without publishing, nothing of it is asked for."""
+    further = PUBLISHING_SCOPES if publishing.quantities or publishing.prices else {}
+    return REQUIRED_SCOPES | further | (QUANTITY_SCOPES if publishing.quantities else {})
+
+
+def missing_scopes(granted: Iterable[str], required: Iterable[str]) -> list[str]:
+    """Name the scopes that the token lacks. Permission to write includes permission to read."""
     held = set(granted)
     held |= {scope.replace("write_", "read_", 1) for scope in held if scope.startswith("write_")}
-    return [scope for scope in REQUIRED_SCOPES if scope not in held]
+    return [scope for scope in required if scope not in held]
 
 
-def judge_scopes(area: str, granted: Iterable[str]) -> list[Finding]:
+def judge_scopes(area: str, granted: Iterable[str], publishing: Publishing) -> list[Finding]:
     """Say which scopes are missing, one finding each, or that all are there."""
-    missing = missing_scopes(granted)
+    required = required_scopes(publishing)
+    missing = missing_scopes(granted, required)
     if not missing:
         return [Finding(area=area, severity=Severity.OK, subject="access scopes", message="all granted")]
     return [
@@ -34,11 +48,26 @@ def judge_scopes(area: str, granted: Iterable[str]) -> list[Finding]:
             area=area,
             severity=Severity.ERROR,
             subject="access scopes",
-            message=f"{scope} is missing: needed {REQUIRED_SCOPES[scope]}",
+            message=f"{scope} is missing: needed {required[scope]}",
             remedy=f"grant {scope} to the app and install it again, then put its new token in place",
         )
         for scope in missing
     ]
+
+
+def judge_location(area: str, location: str, *, active: bool | None) -> Finding:
+    """Judge the location whose stock we keep; ``active`` is None where the shop has none of that id."""
+    problems = {None: "no such location in this shop", False: "the location is deactivated"}
+    problem = "no location is named" if not location else problems.get(active)
+    if problem is None:
+        return Finding(area=area, severity=Severity.OK, subject="location", message=f"{location} is active")
+    return Finding(
+        area=area,
+        severity=Severity.ERROR,
+        subject="location",
+        message=f"publishing.location: {problem}",
+        remedy="put the number from the location's address in the shop's admin (Settings, Locations) there",
+    )
 
 
 def judge_definitions(area: str, definitions: Definitions, namespaces: Iterable[str]) -> list[Finding]:

@@ -199,3 +199,133 @@ query VariantsOnSale($after: String) {
   }
 }
 """
+
+# Shopify counts a listing as six objects, so that 150 would be too many for one page.
+LISTINGS_PAGE = 100
+
+_LISTING_FIELDS = """
+fragment ListingFields on ProductVariant {
+  legacyResourceId
+  sku
+  barcode
+  displayName
+  price
+  product { legacyResourceId }
+  inventoryItem {
+    legacyResourceId
+    tracked
+    inventoryLevel(locationId: $location) @include(if: $stocked) { quantities(names: ["available"]) { quantity } }
+  }
+  metafield(namespace: "dropwright", key: "availability") { value }
+}
+"""
+
+LISTINGS = (
+    """
+query Listings($location: ID!, $stocked: Boolean!, $after: String) {
+  productVariants(first: 100, after: $after) {
+    nodes { ...ListingFields }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+    + _LISTING_FIELDS
+)
+
+LISTINGS_BY_ID = (
+    """
+query ListingsById($location: ID!, $stocked: Boolean!, $ids: [ID!]!) {
+  nodes(ids: $ids) { ...ListingFields }
+}
+"""
+    + _LISTING_FIELDS
+)
+
+# Each of the three writes is sent on its own, or once per line of a file by a bulk operation: same variables, and
+# answers without what was written, because an operation's answers are a file too.
+SET_QUANTITIES = """
+mutation SetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    userErrors { code field }
+  }
+}
+"""
+
+SET_PRICES = """
+mutation SetPrices($productId: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkUpdate(productId: $productId, variants: $variants, allowPartialUpdates: true) {
+    userErrors { code field }
+  }
+}
+"""
+
+SET_WORDS = """
+mutation SetWords($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) {
+    userErrors { code field elementIndex }
+  }
+}
+"""
+
+RESERVE_UPLOAD = """
+mutation ReserveUpload($input: [StagedUploadInput!]!) {
+  stagedUploadsCreate(input: $input) {
+    stagedTargets { url parameters { name value } }
+    userErrors { field }
+  }
+}
+"""
+
+RUN_BULK = """
+mutation RunBulk($mutation: String!, $path: String!, $identifier: String!) {
+  bulkOperationRunMutation(mutation: $mutation, stagedUploadPath: $path, clientIdentifier: $identifier) {
+    bulkOperation { id }
+    userErrors { code field }
+  }
+}
+"""
+
+RECENT_BULKS = """
+query RecentBulks($after: String) {
+  bulkOperations(first: 50, after: $after, query: "operation_type:mutation") {
+    nodes { id status query }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+BULK_STATE = """
+query BulkState($id: ID!) {
+  bulkOperation(id: $id) { status errorCode objectCount fileSize url }
+}
+"""
+
+PRODUCTS_BY_BARCODE = """
+query ProductsByBarcode($query: String!, $after: String) {
+  productVariants(first: 100, after: $after, query: $query) {
+    nodes { barcode product { legacyResourceId } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+PRODUCT_BY_HANDLE = """
+query ProductByHandle($handle: String!) {
+  productByIdentifier(identifier: {handle: $handle}) { legacyResourceId }
+}
+"""
+
+CREATE_DRAFT = """
+mutation CreateDraft($product: ProductSetInput!) {
+  productSet(input: $product, synchronous: true) {
+    product { legacyResourceId }
+    userErrors { code field }
+  }
+}
+"""
+
+LOCATION = """
+query Location($id: ID!) {
+  location(id: $id) { isActive }
+}
+"""

@@ -238,6 +238,7 @@ class UserError(Reply):
 
     code: str | None = None
     field: tuple[str, ...] | None = None
+    element_index: int | None = None
 
 
 class Written(Reply):
