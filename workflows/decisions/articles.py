@@ -1,13 +1,5 @@
-"""Article numbers: EANs as shops and suppliers really write them."""
+"""Article numbers, as decisions speak of them."""
 
-import re
+from models.articles import normalise_ean
 
-_NOISE = re.compile(r"[\s\u200b-]+")
-
-
-def normalise_ean(raw: str) -> str:
-    """Fold case and spacing, so that `` 8411061 123456`` and ``8411061123456`` are one article.
-
-    The check digit is not judged: suppliers' own samples fail it, and an article is what the supplier says it is.
-    """
-    return _NOISE.sub("", raw).upper()
+__all__ = ["normalise_ean"]
