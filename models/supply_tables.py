@@ -43,6 +43,7 @@ offers = Table(
     Column("map_price", MONEY),
     Column("discontinued", Boolean, nullable=False, server_default=text("false")),
     Column("observed_at", WHEN, nullable=False),  # when the supplier last said something else of it
+    Column("cost_observed_at", WHEN),  # the same of its cost: a nightly price list is no older than a quarter-hour's stock
     Index("offers_ean_ix", "ean"),
     # Most changes touch no indexed column: with room on the page they rewrite no index.
     postgresql_with={"fillfactor": 85},
@@ -116,6 +117,7 @@ feed_runs = Table(
     Column("staged", Integer),  # rows that are new or changed
     Column("unreadable", Integer),
     Column("absent", Integer),
+    Column("counts", JSONB, nullable=False, server_default="{}"),  # of rows by what they would do: new, to_zero ...
     Column("header", JSONB),
     Column(
         "findings", JSONB, nullable=False, server_default="[]"
@@ -168,6 +170,8 @@ feed_staged = Table(
     Column("images", ARRAY(Text)),
     Column("attributes", JSONB),
     Column("observed_at", WHEN),
+    Column("absent", Boolean, nullable=False, server_default=text("false")),  # no row: the feed had it before
+    Column("cost_kept", Boolean, nullable=False, server_default=text("false")),  # its cost is held, or was rejected
     Index("feed_staged_sku_ix", "run_id", "sku"),
     prefixes=["UNLOGGED"],
 )
@@ -191,7 +195,7 @@ feed_rows = Table(
     Column("sku", Text, primary_key=True),
     Column(
         "hash", BigInteger, nullable=False
-    ),  # of the row's bytes as last applied; whoever else writes the offer deletes it
+    ),  # of the row's bytes as last applied; whoever else writes the offer sets it to 0, which no row has
     postgresql_with={"fillfactor": 85},
 )
 
@@ -273,6 +277,14 @@ listings = Table(
     postgresql_with={"fillfactor": 85},
 )
 
+channel_looks = Table(
+    "channel_looks",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("looked_at", WHEN, nullable=False),  # what time had changed by then has been marked as dirty
+    Column("settings", Text, nullable=False),  # a digest: buffers, price rules, suppliers and rates as of then
+)
+
 publications = Table(
     "publications",
     metadata,
@@ -335,7 +347,7 @@ drifts = Table(
     "drifts",
     metadata,
     Column("reconciliation_id", BigInteger, ForeignKey("reconciliations.id", ondelete="CASCADE"), primary_key=True),
-    Column("kind", Text, primary_key=True),  # quantity, cost, price, missing or order_state
+    Column("kind", Text, primary_key=True),  # quantity, cost, price, words, missing or order_state
     Column("subject", Text, primary_key=True),  # a supplier's SKU, a variant, a purchase order's number
     Column("ours", Text, nullable=False),
     Column("theirs", Text, nullable=False),

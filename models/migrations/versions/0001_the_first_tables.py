@@ -51,6 +51,13 @@ def upgrade() -> None:
     op.create_index("calls_order_id_ix", "calls", ["order_id"], unique=False)
     op.create_index("calls_purchase_order_id_ix", "calls", ["purchase_order_id"], unique=False)
     op.create_table(
+        "channel_looks",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settings", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("channel_looks_pk")),
+    )
+    op.create_table(
         "commands",
         sa.Column("command_id", sa.Text(), nullable=False),
         sa.Column("order_id", sa.BigInteger(), nullable=True),
@@ -110,6 +117,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "part", "seq", name=op.f("feed_chunks_pk")),
         prefixes=["UNLOGGED"],
     )
+    # Feeds are compressed already, or read once: the server's own compression only costs time.
+    op.execute("ALTER TABLE feed_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL")
     op.create_table(
         "feed_pushes",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -159,6 +168,7 @@ def upgrade() -> None:
         sa.Column("staged", sa.Integer(), nullable=True),
         sa.Column("unreadable", sa.Integer(), nullable=True),
         sa.Column("absent", sa.Integer(), nullable=True),
+        sa.Column("counts", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("header", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("findings", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("held", sa.Integer(), nullable=True),
@@ -197,6 +207,8 @@ def upgrade() -> None:
         sa.Column("images", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("absent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("cost_kept", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         prefixes=["UNLOGGED"],
     )
     op.create_index("feed_staged_sku_ix", "feed_staged", ["run_id", "sku"], unique=False)
@@ -330,6 +342,7 @@ def upgrade() -> None:
         sa.Column("map_price", sa.Numeric(precision=14, scale=4), nullable=True),
         sa.Column("discontinued", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cost_observed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("supplier", "sku", name=op.f("offers_pk")),
         postgresql_with={"fillfactor": 85},
     )
