@@ -28,6 +28,7 @@ from starter.places import run_directory
 from starter.postgres import embedded_postgres
 from starter.temporal_server import temporal_dev_server
 from tests.replay import stage as places
+from tests.replay import supply
 from tests.replay.scenarios import SCENARIOS, Scenario
 from tests.replay.stage import WATCHED, Stage, steer
 from tests.workflows.namespaces import client_of_new_namespace
@@ -176,12 +177,15 @@ async def _record_services(world: World) -> None:
     await world.client.execute_workflow("SweepWorkflow", id="sweep", task_queue=ORDERS_QUEUE)
     await _write(world.client, "sweep", "sweep-once")
     await _write(world.client, MAIL_WORKFLOW_ID, "mail-dispatch-running")
+    await supply.play_all(
+        world.client, lambda workflow_id, run_id, name: _write(world.client, workflow_id, name, run_id)
+    )
 
 
-async def _write(client: Client, workflow_id: str, name: str) -> None:
-    """Write the latest run's history, one event a line; nothing where no workflow was ever started under this id."""
+async def _write(client: Client, workflow_id: str, name: str, run_id: str | None = None) -> None:
+    """Write a run's history, one event a line, the latest by default; nothing where nothing was started by this id."""
     try:
-        history = await client.get_workflow_handle(workflow_id).fetch_history()
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
     except RPCError:
         return
     documents = [_bare(event) for event in history.to_json_dict()["events"]]

@@ -18,7 +18,7 @@ from tests.workflows.world import PLANTED_WORDS
 from worker import WORKFLOWS
 
 ALL = all_recorded()
-LARGEST_FOLDER = 1_500_000  # bytes
+LARGEST_FOLDER = 1_800_000  # bytes
 PLACES = re.compile(r"site-packages|\.py\b|/home/|/root/|/Users/|/tmp/|C:\\")
 SIMPLEST = "shipped-at-the-first-check"
 TEACHING = (
@@ -64,7 +64,11 @@ async def test_every_hash_seed_replays_the_same() -> None:
 
 
 def test_every_end_of_both_lifecycles_is_recorded() -> None:
-    ends = Counter((one.workflow_type, one.result["ending"]) for one in ALL if one.result and "ending" in one.result)
+    ends = Counter(
+        (one.workflow_type, one.result["ending"])
+        for one in ALL
+        if isinstance(one.result, dict) and "ending" in one.result
+    )
     wanted = [("OrderWorkflow", str(state)) for state in ORDER_ENDINGS]
     wanted += [("PurchaseOrderWorkflow", str(state)) for state in PURCHASE_ORDER_ENDINGS]
     missing = sorted(f"{kind} that ends as {state}" for kind, state in wanted if not ends[kind, state])
