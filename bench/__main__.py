@@ -11,24 +11,36 @@ from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from bench import costs, intake_load, report, throughput
+from adapters.database.migrate import upgrade
+from bench import costs, intake_load, orders_first, report, sync, sync_events, sync_pages, throughput
 from bench.stage import Stage, set_stage
 from bench.throughput import Batch
 from starter import search_attributes
+from starter.embedded import embedded_stack
 from starter.places import run_directory
+from starter.postgres import embedded_postgres
 
 REPORT = Path(__file__).with_name("report.json")
 WARM_UP = 10  # orders of each kind: the first ones load code
 WORKER_START = 5.0  # seconds
 SAMPLES = 20  # histories that are looked at
+PARTS = ("orders", "sync", "orders-first")
 console = Console(highlight=False)
 
 
 def main() -> int:
     """Measure, print, and write the report."""
     options = _arguments()
-    with run_directory("bench") as workdir, set_stage(workdir, _say) as stage:
-        measured = asyncio.run(_measure(stage, options))
+    measured: dict[str, Any] = {}
+    if "orders" in options.parts:
+        with run_directory("bench") as workdir, set_stage(workdir, _say) as stage:
+            measured |= asyncio.run(_measure(stage, options))
+    if "sync" in options.parts:
+        measured |= _measure_sync(options.rows)
+    if "orders-first" in options.parts:
+        with run_directory("bench") as workdir, set_stage(workdir, _say, shop_articles=options.rows) as stage:
+            _say(f"orders while {options.rows:,} rows are published")
+            measured |= asyncio.run(orders_first.measure(stage, options.rows))
     measured |= report.circumstances(f"python -m bench {' '.join(sys.argv[1:])}".strip())
     report.write(measured, options.report)
     report.show(measured, console)
@@ -44,12 +56,32 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rate", type=int, default=100, help="webhooks a second")
     parser.add_argument("--seconds", type=int, default=20, help="seconds of webhooks, with workers stopped and running")
-    parser.add_argument("--quick", action="store_true", help="one round of 40 orders and 4 s of webhooks")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="articles of the feeds, and of what is published")
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="orders: speed and cost per order; sync: feeds; orders-first: orders while a catalogue is published",
+    )
+    parser.add_argument("--quick", action="store_true", help="one round of 40 orders, 4 s of webhooks, 100,000 rows")
     parser.add_argument("--report", type=Path, default=REPORT, help="where the JSON goes")
     options = parser.parse_args()
     if options.quick:
-        options.orders, options.rounds, options.seconds = 40, 1, 4
+        options.orders, options.rounds, options.seconds, options.rows = 40, 1, 4, 100_000
     return options
+
+
+def _measure_sync(rows: int) -> dict[str, Any]:
+    with run_directory("bench") as workdir, embedded_postgres(workdir / "postgres", _say) as server:
+        upgrade(server.url)
+        _say(f"feeds of {rows:,} rows: a file")
+        measured = sync.measure(server.url, rows)
+        _say(f"feeds of {rows:,} rows: pages of 500 over HTTP")
+        measured |= sync_pages.measure(server.url, workdir, rows)
+    with run_directory("bench") as workdir, embedded_stack(workdir, _say, ui=False) as stack:
+        _say("events of a run")
+        return measured | asyncio.run(sync_events.measure(stack))
 
 
 async def _measure(stage: Stage, options: argparse.Namespace) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from adapters.database import configurations
 from adapters.database.engine import Database
 from adapters.database.migrate import upgrade
 from models.configuration import Configuration
+from sandbox.shopify_world import MAIN_LOCATION, location_id
 from starter.embedded import Stack, embedded_stack
 from starter.places import Announce
 from starter.processes import Process, ProcessError, free_port
 
 SHOP = "bench-shop.example"
 CHANNEL = "bench"
+LOCATION = location_id(MAIN_LOCATION)
 SECRETS = {
     "BENCH_SHOP_SECRET": "bench-signing-secret",
     "BENCH_SHOP_TOKEN": "bench-shop-token",
@@ -69,6 +71,11 @@ class Stage:
         """Start the product's worker, or the floor's."""
         return self._start(f"{kind}-worker", [sys.executable, "-m", "bench.worker_process", kind])
 
+    def start_serving(self, part: str) -> Process:
+        """Start ``dropwright worker`` for all, for orders, or for the background."""
+        command = [sys.executable, "-c", "from starter.cli import main; main()", "worker", "--serve", part]
+        return self._start(f"{part}-worker", command)
+
     def start_api(self) -> str:
         """Start the API; returns its address once it can store."""
         port = free_port()
@@ -87,14 +94,20 @@ class Stage:
 
 
 @contextmanager
-def set_stage(workdir: Path, announce: Announce) -> Iterator[Stage]:
-    """Start everything but API and workers, with a configuration under which an order ships at its first check."""
+def set_stage(workdir: Path, announce: Announce, *, shop_articles: int = 0) -> Iterator[Stage]:
+    """Start everything but API and workers, with a configuration under which an order ships at its first check.
+
+    ``shop_articles``: how many variants the shop has on sale; 0 leaves it at its usual few.
+    """
     os.environ.pop("TEMPORAL_ADDRESS", None)  # measured is the server that is started here
     with embedded_stack(workdir, announce, ui=False) as stack:
         upgrade(stack.database_url)
         database = Database(stack.database_url)
         try:
             shop, supplier, mail, smtp_port = _start_simulators(stack, workdir)
+            if shop_articles:
+                catalogue = {"count": shop_articles, "seed": 1}
+                httpx.post(f"{shop}/_sandbox/catalogue", json=catalogue, timeout=300).raise_for_status()
             settings = _configuration(shop, supplier, smtp_port)
             configurations.apply(database, settings, by="bench", now=datetime.now(UTC))
             yield Stage(
