@@ -81,6 +81,7 @@ def create_app(
     async def receive_push(supplier: str, feed: str, request: Request) -> JSONResponse:
         """Take in what a supplier pushes, and have its feed run."""
         try:
+            await _in_time(push_threads, partial(feeds_door.knock, supplier, feed, request.headers), PUSH_SECONDS)
             async with pushing:
                 body = await read_push(request)
                 admit = partial(feeds_door.admit, supplier, feed, request.headers, body)

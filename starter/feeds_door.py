@@ -9,8 +9,10 @@
 """
 
 import hmac
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -30,6 +32,7 @@ from starter.webhooks import RefusedRequestError, read_body
 MAX_BODY = 10 * 1024 * 1024
 BODY_SECONDS = 60.0
 LONGEST_ID = 128
+_SIGNATURE = re.compile(r"sha256=[0-9A-Fa-f]{64}")
 _HMAC_PREFIX, _TOKEN_PREFIX = "sha256=", "Bearer "
 
 log = structlog.get_logger(__name__)
@@ -50,10 +53,29 @@ class FeedsDoor:
         self._secrets = secrets
         self.refusals: Counter[str] = Counter()  # all that is kept of what is refused
 
+    def knock(self, supplier: str, feed: str, headers: Mapping[str, str]) -> None:
+        """Turn away who can't be genuine before a byte of the body is read, so that strangers take no room.
+
+        Raises RefusedRequestError: 404, 401; 503 while the database is away.
+        """
+        with self._answering(supplier, feed):
+            settings = self._settings(supplier, feed)
+            if settings.push_auth == "token":
+                self._require_sender(supplier, feed, settings, headers, b"")
+            elif not _SIGNATURE.fullmatch(headers.get("x-dropwright-signature", "").strip()):
+                raise RefusedRequestError(401, "bad_signature")
+
     def admit(self, supplier: str, feed: str, headers: Mapping[str, str], body: bytes) -> PushOutcome:
         """Store a push, once. Raises RefusedRequestError: 404, 401, 400, 409; 503 while the database is away."""
+        with self._answering(supplier, feed):
+            settings = self._settings(supplier, feed)
+            self._require_sender(supplier, feed, settings, headers, body)
+            return self._store(Push(supplier, feed, _delivery_id(headers, body), body), settings)
+
+    @contextmanager
+    def _answering(self, supplier: str, feed: str) -> Iterator[None]:
         try:
-            return self._admit(supplier, feed, headers, body)
+            yield
         except (SQLAlchemyError, NoConfigurationError) as error:
             log.warning("push_not_stored", supplier=supplier, feed=feed, reason=type(error).__name__)
             raise RefusedRequestError(503, "unavailable") from None
@@ -61,12 +83,11 @@ class FeedsDoor:
             self.refusals[refusal.reason] += 1
             raise
 
-    def _admit(self, supplier: str, feed: str, headers: Mapping[str, str], body: bytes) -> PushOutcome:
+    def _settings(self, supplier: str, feed: str) -> Feed:
         settings = pushed_feed(self._configurations.current().configuration, supplier, feed)
         if settings is None:
             raise RefusedRequestError(404, "no_such_feed")
-        self._require_sender(supplier, feed, settings, headers, body)
-        return self._store(Push(supplier, feed, _delivery_id(headers, body), body), settings)
+        return settings
 
     def _require_sender(
         self, supplier: str, feed: str, settings: Feed, headers: Mapping[str, str], body: bytes

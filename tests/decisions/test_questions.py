@@ -39,6 +39,28 @@ FACTS: dict[TaskCategory, dict[str, str]] = {
     TaskCategory.ORDER_STALLED: {"order": "#1001"},
     TaskCategory.ACCOUNT_HOLD: {"supplier": "BTSWholesaler", "code": "no_enough_money"},
     TaskCategory.REFUND_DUE: {"order": "#1001", "state": "cancelled", "units": "2"},
+    TaskCategory.FEED_QUARANTINED: {"feed": "stock", "supplier": "BTSWholesaler", "findings": "to zero"},
+    TaskCategory.FEED_FAILING: {
+        "feed": "stock",
+        "supplier": "BTSWholesaler",
+        "supplier_id": "bts",
+        "failures": "5",
+        "stage": "fetch",
+    },
+    TaskCategory.COSTS_HELD: {
+        "count": "3",
+        "supplier": "BTSWholesaler",
+        "limit": "40 %",
+        "examples": "8437000000013: 12.50 to 125.00 EUR",
+    },
+    TaskCategory.DRIFT_LARGE: {
+        "drifted": "60",
+        "compared": "500",
+        "subject": "BTSWholesaler",
+        "examples": "A: 3 not 9",
+    },
+    TaskCategory.LOW_STOCK: {"count": "12", "days": "7", "examples": "LINDEN-50: 2.0 days"},
+    TaskCategory.LISTINGS_REFUSED: {"channel": "main", "count": "4", "codes": "INVALID_INVENTORY_ITEM"},
 }
 LONGEST = {"order": "#" * 40, "supplier": "S" * 60, "supplier_number": "N" * 60}
 EVERY_CATEGORY = pytest.mark.parametrize("category", list(TaskCategory))
