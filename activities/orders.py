@@ -12,6 +12,7 @@ from adapters.database.configurations import Version
 from adapters.database.engine import Transaction
 from adapters.database.orders import OrderView
 from adapters.errors import AdapterError
+from models.articles import normalise_ean
 from models.commands import CommandName
 from models.contracts import (
     OrderEnding,
@@ -27,7 +28,6 @@ from models.statuses import ORDER_ENDINGS, Mode, OrderState, PurchaseOrderState
 from models.suppliers import Offer, StockAnswer
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import questions, routing
-from workflows.decisions.articles import normalise_ean
 
 ASK_AGAIN = timedelta(seconds=30)  # suppliers that gave no answer
 LOOK_AGAIN = timedelta(seconds=30)  # for the outcome of a purchase order that another run started

@@ -23,13 +23,14 @@ from adapters.database.engine import Transaction, lost_connection
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.database.submissions import Claim
 from adapters.errors import AccountHold, AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
+from models.articles import normalise_ean
 from models.base import format_duration
 from models.contracts import ConfirmRequest, PurchaseOrderRef, StepVerdict, Submission, SubmitRequest
 from models.money import Money
 from models.statuses import SubmissionState
 from models.suppliers import ACKNOWLEDGING, PlacedOrder, StockAnswer, SupplierOrder
 from models.tasks import OpenTask, TaskCategory
-from workflows.decisions import articles, destinations
+from workflows.decisions import destinations
 
 MOST_QUOTES = 3  # a supplier that refuses its own quotes this often is asked about, not asked again
 QUOTE_EXPIRED = "shipping_cost_code_error"
@@ -76,7 +77,7 @@ class SubmissionActivities:
         """List the articles that the supplier has not enough of now."""
         wanted = order.supplier_lines
         answers = self._deps.outside.supplier(order.supplier).fetch_stock([line.ean for line in wanted])
-        stock = {articles.normalise_ean(answer.ean): answer for answer in answers}
+        stock = {normalise_ean(answer.ean): answer for answer in answers}
         missing = StockAnswer(ean="-", known=False, quantity=0)
         return [line.ean for line in wanted if stock.get(line.ean, missing).quantity < line.quantity]
 

@@ -4,7 +4,15 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+)
 
 
 class Contract(BaseModel):
@@ -16,7 +24,7 @@ class Contract(BaseModel):
 class StrictContract(BaseModel):
     """Base of what people write by hand (configuration, commands): an unknown field is a mistake, and said so."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
@@ -46,6 +54,23 @@ def format_duration(value: timedelta) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+LONGEST = timedelta(days=36_500)  # longer than anybody means, and short enough to be added to any time
+
+
+def _not_negative(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= LONGEST:
+        raise ValueError("a length of time from 0 s to 36500 d")
+    return value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value == timedelta(0):
+        raise ValueError("a length of time above zero")
+    return _not_negative(value)
+
+
+Span = Annotated[Duration, AfterValidator(_not_negative)]
+Interval = Annotated[Duration, AfterValidator(_positive)]
 
 # Ids are opaque: bounded, printable, without what would need escaping in a workflow id, a file name or a URL path.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]

@@ -3,6 +3,7 @@
 Credentials are named, never written: ``token_env = "BTS_TOKEN"`` reads that environment variable when it is needed.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
@@ -125,3 +126,25 @@ class Configuration(StrictContract):
         if len(set(domains)) != len(domains):
             raise ValueError("two channels name the same shop_domain")
         return self
+
+    @model_validator(mode="after")
+    def _supply_names_agree(self) -> Self:
+        """A rule for a supplier that is misspelt would silently fit nothing."""
+        strange = [f"{place} names {name}" for place, name in self._supplier_names() if name not in self.suppliers]
+        if strange:
+            raise ValueError(f"no such suppliers: {'; '.join(dict.fromkeys(strange))}")
+        return self
+
+    def _supplier_names(self) -> Iterator[tuple[str, Slug]]:
+        for name, channel in self.channels.items():
+            place, publishing = f"channels.{name}.publishing", channel.publishing
+            yield from ((f"{place}.safety_stock", each) for each in publishing.safety_stock)
+            if publishing.pricing is not None:
+                wanted = [(rule.name, rule.suppliers) for rule in publishing.pricing.rules]
+                wanted += [(promotion.name, promotion.suppliers) for promotion in publishing.pricing.promotions]
+                yield from ((f"{place}.pricing {title}", each) for title, suppliers in wanted for each in suppliers)
+        for hold in self.supply.holds:
+            yield from (("supply.holds", each) for each in hold.suppliers)
+        for attribute, best_first in self.supply.precedence.items():
+            yield from ((f"supply.precedence.{attribute}", each) for each in best_first)
+        yield from (("low_stock.own", each) for each in self.low_stock.own)

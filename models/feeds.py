@@ -8,9 +8,16 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from models.base import CurrencyCode, Duration, Slug, StrictContract
+from models.base import CurrencyCode, Duration, Slug, Span, StrictContract
+from models.feed_sources import (
+    delimiter_problem,
+    encoding_problem,
+    factor_problem,
+    source_problem,
+    time_format_problem,
+)
 
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -80,6 +87,27 @@ class Transform(StrEnum):
     LIST = "list"
 
 
+_DEFAULTS = {
+    FieldName.QUANTITY: Transform.INTEGER,
+    FieldName.LEAD_DAYS: Transform.INTEGER,
+    FieldName.MINIMUM: Transform.INTEGER,
+    FieldName.PACK: Transform.INTEGER,
+    FieldName.UNIT_COST: Transform.DECIMAL,
+    FieldName.RECOMMENDED_PRICE: Transform.DECIMAL,
+    FieldName.MAP_PRICE: Transform.DECIMAL,
+    FieldName.AVAILABLE_ON: Transform.DATE,
+    FieldName.OBSERVED_AT: Transform.MOMENT,
+    FieldName.RESTRICTED_COUNTRIES: Transform.LIST,
+    FieldName.IMAGES: Transform.LIST,
+    FieldName.DISCONTINUED: Transform.BOOLEAN,
+}
+
+
+def default_transform(name: str) -> Transform | None:
+    """Say how a field is read; None for an attribute, which may be anything."""
+    return None if name.startswith(ATTRIBUTE_PREFIX) else _DEFAULTS.get(FieldName(name), Transform.TEXT)
+
+
 class Column(StrictContract):
     """One field's source: a column's heading, an element's name, or a constant, and how it is read."""
 
@@ -99,7 +127,20 @@ class Column(StrictContract):
     def _has_a_source(self) -> Self:
         if bool(self.column) == (self.constant is not None):
             raise ValueError("a column has either `column` or `constant`")
+        if self.column and not self.column.strip():
+            raise ValueError("column: a heading has letters")
+        if problem := factor_problem(self.factor):
+            raise ValueError(f"factor: {problem}")
+        if self.format and (problem := time_format_problem(self.format)):
+            raise ValueError(f"format: {problem}")
         return self
+
+
+# A heading, or a table; by its type, so that a mistake is told of once.
+Mapped = Annotated[
+    Annotated[str, Tag("")] | Annotated[Column, Tag(" ")],
+    Discriminator(lambda value: "" if isinstance(value, str) else " "),
+]
 
 
 class Numbers(StrictContract):
@@ -107,6 +148,12 @@ class Numbers(StrictContract):
 
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ".", ",", " ", "'"] = ""
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are the same sign")
+        return self
 
 
 class Thresholds(StrictContract):
@@ -134,7 +181,7 @@ class Feed(StrictContract):
     scope: Scope = Scope.FULL
     enabled: bool = True
     every: Duration | None = None  # null: only when triggered
-    jitter: Duration = timedelta(seconds=30)
+    jitter: Span = timedelta(seconds=30)
     # Transport.
     username: str = ""
     password_env: EnvironmentName | None = None
@@ -142,7 +189,7 @@ class Feed(StrictContract):
     host_key: str = ""  # for SFTP: the server's public key, as a line of known_hosts without the host
     files: str = ""  # a pattern, where the source is a folder: stock_*.csv. All that match are one run, oldest first.
     done_marker: str = ""  # e.g. ".done": a file is complete once this twin exists
-    stable_for: Duration = timedelta(0)  # else: once its size has not changed for this long
+    stable_for: Span = timedelta(0)  # else: once its size has not changed for this long
     trust_private_hosts: bool = False  # HTTP: allow addresses inside our own network
     # Format.
     format: Literal["csv", "xml", "ndjson"] = "csv"
@@ -153,13 +200,13 @@ class Feed(StrictContract):
     record: str = Field(default="", max_length=200)  # XML: the element that is one row, e.g. "product"
     numbers: Numbers = Numbers()
     currency: CurrencyCode = "EUR"  # where no column says it
-    columns: dict[str, str | Column] = Field(default_factory=dict)  # empty: the adapter's own, for "api" and "push"
+    columns: dict[str, Mapped] = Field(default_factory=dict)  # empty: the adapter's own, for "api" and "push"
     absent: Absent = Absent.KEEP
     thresholds: Thresholds = Thresholds()
     # Push.
     push_secret_env: EnvironmentName | None = None
     push_auth: Literal["hmac", "token"] = "hmac"
-    debounce: Duration = timedelta(seconds=5)
+    debounce: Span = timedelta(seconds=5)
     fast_sellers: int = Field(default=500, ge=1, le=20_000)
 
     def column_of(self, name: str) -> Column | None:
@@ -171,6 +218,29 @@ class Feed(StrictContract):
     def is_file(self) -> bool:
         """Say whether this feed is files, rather than an adapter's calls or what was pushed."""
         return self.source not in ("api", "push")
+
+    @model_validator(mode="after")
+    def _reads(self) -> Self:
+        """Refuse here what the reader could only refuse when the feed runs. Raises ValueError naming the setting."""
+        problems = {
+            "source": source_problem(self.source) if self.is_file else "",
+            "encoding": encoding_problem(self.encoding),
+            "delimiter": delimiter_problem(self.delimiter),
+            "files": "a pattern of names, without folders" if "/" in self.files else "",
+            **{f"columns.{name}": self._column_problem(name) for name in self.columns},
+        }
+        if wrong := [f"{name}: {problem}" for name, problem in problems.items() if problem]:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def _column_problem(self, name: str) -> str:
+        if self.columns[name] == "" or name == ATTRIBUTE_PREFIX:
+            return "a column and its field have a name"
+        known = name.startswith(ATTRIBUTE_PREFIX) or name in list(FieldName)
+        column, default = self.column_of(name), default_transform(name) if known else None
+        if column is None or default is None or column.transform in (None, default):
+            return ""
+        return f"transform can't be {column.transform}, it is {default}"
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -188,6 +258,8 @@ class Feed(StrictContract):
             raise ValueError("every: at least one second")
         if self.scope is not Scope.FULL and self.absent is not Absent.KEEP:
             raise ValueError("absent: only a full feed can say that an article is gone")
+        if self.scope is Scope.FAST_SELLERS and self.source != "api":
+            raise ValueError('scope: only an adapter (source = "api") can be asked for fast-sellers')
         return self
 
 

@@ -34,6 +34,12 @@ class PriceRule(StrictContract):
     add: Price = Decimal(0)  # then plus this
     use_recommended: bool = False  # the supplier's recommended price instead, where it has one
 
+    @model_validator(mode="after")
+    def _fits_something(self) -> Self:
+        if self.cost_from is not None and self.cost_below is not None and self.cost_from >= self.cost_below:
+            raise ValueError("cost_from must be less than cost_below: no cost fits this rule")
+        return self
+
 
 class Promotion(StrictContract):
     """A discount for a while, for what it fits. It never goes below the minimum margin or the advertised minimum."""
@@ -61,10 +67,11 @@ class Pricing(StrictContract):
     rules: tuple[PriceRule, ...] = Field(min_length=1)
     promotions: tuple[Promotion, ...] = ()
     min_margin: Rate = Field(default=Decimal("0.10"), lt=1)  # of the untaxed price: (price − cost) / price
-    tax_rate: Rate = Decimal(0)  # 0.21
+    tax_rate: Rate = Field(default=Decimal(0), lt=1)  # 0.21
     prices_include_tax: bool = False
     keep_map: bool = True  # never below the supplier's minimum advertised price
-    max_recommended: Rate | None = None  # 1.2: never above 1.2 × the recommended price, unless the margin needs it
+    # 1.2: never above 1.2 × the recommended price, unless the margin needs it
+    max_recommended: Rate | None = Field(default=None, gt=0)
     endings: tuple[Annotated[Decimal, Field(ge=0, lt=100)], ...] = ()  # 0.99, 0.49 or 9.90; empty: whole cents
     rounding: Rounding = Rounding.UP
     max_rate_age_days: int = Field(
@@ -76,6 +83,9 @@ class Pricing(StrictContract):
         names = [rule.name for rule in self.rules]
         if len(set(names)) != len(names):
             raise ValueError("two price rules have the same name")
+        promotions = [promotion.name for promotion in self.promotions]
+        if len(set(promotions)) != len(promotions):
+            raise ValueError("two promotions have the same name")
         return self
 
     @model_validator(mode="after")
@@ -90,5 +100,5 @@ class HoldRule(StrictContract):
     """Approves held cost changes by itself: up to this move, for these suppliers."""
 
     suppliers: tuple[Slug, ...] = ()
-    up_to: Rate  # 0.6: a cost that moved by up to 60 %
+    up_to: Rate = Field(le=10)  # 0.6: a cost that moved by up to 60 %
     only_down: bool = False

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl
+from pydantic import Field, HttpUrl, model_validator
 
-from models.base import Duration, Slug, StrictContract
+from models.base import Interval, Slug, Span, StrictContract
 from models.pricing import HoldRule, Pricing
 
+Described = Literal["*", "title", "brand", "category", "description"]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -22,39 +23,47 @@ class Publishing(StrictContract):
     buffer_share: float = Field(default=0.0, ge=0, lt=1)
     safety_stock: dict[Slug, Count] = Field(default_factory=dict)  # per supplier, subtracted from each of its offers
     max_quantity: int | None = Field(default=None, ge=1)  # shown at most
-    stale_after: Duration = timedelta(days=3)  # an offer not confirmed for this long counts as 0
+    stale_after: Interval = timedelta(days=3)  # an offer not confirmed for this long counts as 0
     bulk_from: int = Field(default=500, ge=1)  # changes; fewer go as ordinary calls
-    every: Duration = timedelta(minutes=15)  # promotions that begin, offers that went stale, what was refused before
+    every: Interval = timedelta(minutes=15)  # promotions that begin, offers that went stale, what was refused before
     pricing: Pricing | None = None
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Self:
+        if self.quantities and not self.location.strip():
+            raise ValueError("location: say whose stock `quantities` writes, by the storefront's id of it")
+        if self.prices and self.pricing is None:
+            raise ValueError("pricing: say by which rules `prices` are made")
+        return self
 
 
 class Supply(StrictContract):
     """What holds for all suppliers' offers."""
 
-    history_kept: Duration = timedelta(days=400)
+    history_kept: Span = timedelta(days=400)
     holds: tuple[HoldRule, ...] = ()
-    precedence: dict[str, tuple[Slug, ...]] = Field(
+    precedence: dict[Described, tuple[Slug, ...]] = Field(
         default_factory=dict
     )  # attribute -> suppliers, best first; "*" else
     drafts: bool = False  # new products become drafts in the shops
-    rates_every: Duration | None = timedelta(days=1)  # exchange rates; null: never asked for
+    rates_every: Interval | None = timedelta(days=1)  # exchange rates; null: never asked for
     rates_url: HttpUrl = HttpUrl("https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml")
 
 
 class Reconciling(StrictContract):
     """How often our word is compared with the others', and what is repaired without asking."""
 
-    every: Duration | None = timedelta(days=1)
+    every: Interval | None = timedelta(days=1)
     sample: int = Field(default=500, ge=1, le=100_000)  # offers asked about per supplier
     repair_up_to: float = Field(default=0.05, ge=0, le=1)  # drift above this share of what was compared is asked about
-    kept: Duration = timedelta(days=90)
+    kept: Span = timedelta(days=90)
 
 
 class LowStock(StrictContract):
     """When stock that will not last is told of."""
 
-    every: Duration | None = timedelta(days=1)
+    every: Interval | None = timedelta(days=1)
     cover_days: Decimal = Field(default=Decimal(7), gt=0)
-    sales_window: Duration = timedelta(days=28)
+    sales_window: Interval = timedelta(days=28)
     own: tuple[Slug, ...] = ()  # suppliers that are our own warehouses or hold stock we bought: reorders are proposed
     reorder_days: Decimal = Field(default=Decimal(30), gt=0)

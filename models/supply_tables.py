@@ -43,7 +43,9 @@ offers = Table(
     Column("map_price", MONEY),
     Column("discontinued", Boolean, nullable=False, server_default=text("false")),
     Column("observed_at", WHEN, nullable=False),  # when the supplier last said something else of it
-    Column("cost_observed_at", WHEN),  # the same of its cost: a nightly price list is no older than a quarter-hour's stock
+    Column(
+        "cost_observed_at", WHEN
+    ),  # the same of its cost: a nightly price list is no older than a quarter-hour's stock
     Index("offers_ean_ix", "ean"),
     # Most changes touch no indexed column: with room on the page they rewrite no index.
     postgresql_with={"fillfactor": 85},

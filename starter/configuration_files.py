@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from adapters.feeds.mapping import Mapper
+from adapters.feeds.unreadable import FeedUnreadable
 from models.configuration import Configuration
 from starter.console import CommandFailedError
 
@@ -61,14 +63,31 @@ def read_file(path: Path) -> Configuration:
 def validate(source: str, document: Mapping[str, Any]) -> Configuration:
     """Validate a document. Raises BadConfigurationError with every mistake in it."""
     try:
-        return Configuration.model_validate(document)
+        configuration = Configuration.model_validate(document)
     except ValidationError as error:
         raise BadConfigurationError(source, [_problem(one) for one in error.errors(include_input=False)]) from None
+    if problems := list(_constant_problems(configuration)):
+        raise BadConfigurationError(source, problems)
+    return configuration
+
+
+def _constant_problems(configuration: Configuration) -> Iterator[Problem]:
+    """Read every feed's constants as the feed would: one that is no value of its field would stop each run."""
+    for supplier, settings in configuration.suppliers.items():
+        for name, feed in settings.feeds.items():
+            columns = {field: column for field in feed.columns if (column := feed.column_of(field))}
+            places = {column.column: 0 for column in columns.values()}
+            try:
+                Mapper(feed, columns, places, texts_only=feed.format == "csv")
+            except FeedUnreadable as error:
+                yield Problem(f"suppliers.{supplier}.feeds.{name}", error.finding.text)
 
 
 def _problem(error: Any) -> Problem:
     location, message = error["loc"], error["msg"].removeprefix("Value error, ")
-    if location and location[-1] == "[key]":  # the name of a table, e.g. [suppliers.BTS]
+    if location and location[-1] == "[key]" and error["type"] == "literal_error":
+        location = location[:-1]
+    elif location and location[-1] == "[key]":  # the name of a table, e.g. [suppliers.BTS]
         message = "a name is lower case letters, digits and '-', and begins with a letter"
         location = location[:-1]
     elif error["type"] == "extra_forbidden":
@@ -83,6 +102,8 @@ def _problem(error: Any) -> Problem:
 def _path(location: tuple[str | int, ...]) -> str:
     path = ""
     for part in location:
+        if isinstance(part, str) and not part.strip():  # which of several forms a value had
+            continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path or "(whole file)"
 

@@ -32,6 +32,7 @@ from starter.opening import NoDatabaseError, TemporalAwayError
 from starter.search_attributes import SearchAttributesError
 from starter.settings import Settings
 
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # a terminal would obey others' text
 PIPED_WIDTH = 200  # a pipe has no width: wide enough that no cell is cut
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout instead of text.")]
@@ -165,7 +166,7 @@ def text_of(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(text_of(item) for item in value)
-    return str(value)
+    return _STEERING.sub("\ufffd", str(value))
 
 
 def instant(at: datetime) -> str:

@@ -20,10 +20,12 @@ from adapters.errors import AdapterError
 from adapters.plugin import PluginError
 from adapters.ports import StorefrontPort, SupplierPort
 from models.configuration import Configuration
+from models.feeds import Feed
 from models.findings import Finding, Severity
 from models.statuses import MailState
 from starter import readiness
 from starter.doctor_catalogue import Progress, catalogue_findings
+from starter.doctor_feeds import feed_finding, file_feeds
 from starter.doctor_temporal import temporal_findings
 from starter.opening import TemporalAwayError, connect_temporal
 from starter.settings import Settings
@@ -93,6 +95,9 @@ def _examine_ports(
         if shop is not None:
             ports.callback(shop.close)
             findings += _examine_channel(database, outside.configuration, name, shop, suppliers, manner)
+    for supplier, name, feed in file_feeds(configuration):
+        manner.progress(f"feed {supplier}/{name}")
+        findings += filter(None, [_feed(outside, supplier, name, feed)])
     manner.progress("mail")
     mailer, found = _built("mail", lambda _: outside.mailer(), "")
     return findings + found + _checked("mail", mailer, lambda port: port.check())
@@ -118,6 +123,14 @@ def _checked(area: str, port: Port | None, check: Callable[[Port], list[Finding]
     except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the findings about everything else
         remedy = "report it to whoever made the plugin"
         return [_error(area, "check", f"the plugin failed ({type(error).__name__})", remedy)]
+
+
+def _feed(outside: Outside, supplier: str, name: str, feed: Feed) -> Finding | None:
+    try:
+        return feed_finding(outside, supplier, name, feed)
+    except Exception as error:  # noqa: BLE001 - one feed's odd server must not hide the findings about everything else
+        remedy = "fetch one of its files by hand and try it with `dropwright feed check`"
+        return _error(f"feed {supplier}/{name}", "check", f"it failed ({type(error).__name__})", remedy)
 
 
 def _check_supplier(port: SupplierPort) -> list[Finding]:

@@ -7,8 +7,8 @@ from stdnum import ean as gtin
 
 from adapters.errors import AdapterError
 from adapters.ports import SupplierPort
+from models.articles import normalise_ean
 from models.findings import Finding, Severity
-from workflows.decisions.articles import normalise_ean
 
 BATCH = 100  # EANs in one question to a supplier
 NAMED = 20  # variants that a finding names

@@ -21,8 +21,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.configuration import Configuration
 from models.findings import Finding, Severity
-from models.identifiers import MAIL_QUEUE, MAIL_WORKFLOW_ID, ORDERS_QUEUE, storefront_queue, supplier_queue
+from models.identifiers import (
+    MAIL_QUEUE,
+    MAIL_WORKFLOW_ID,
+    ORDERS_QUEUE,
+    SYNC_QUEUE,
+    publish_queue,
+    storefront_queue,
+    supplier_queue,
+)
 from starter import search_attributes
+from starter.doctor_feeds import schedule_findings
 from starter.schedules import SWEEP_SCHEDULE_ID
 from starter.search_attributes import SearchAttributesError
 
@@ -40,6 +49,7 @@ async def temporal_findings(client: Client, configuration: Configuration | None,
     if configuration is not None:
         findings += await _pollers(client, configuration)
         findings += [await _dispatcher(client), await _sweep(client)]
+        findings += await schedule_findings(client, configuration)
     return [*findings, await _priorities(client)]
 
 
@@ -86,8 +96,10 @@ def wanted_queues(configuration: Configuration) -> list[tuple[str, Sequence[Task
     queues: list[tuple[str, Sequence[TaskQueueType.ValueType]]] = [
         (ORDERS_QUEUE, (_WORKFLOW, _ACTIVITY)),
         (MAIL_QUEUE, (_ACTIVITY,)),
+        (SYNC_QUEUE, (_WORKFLOW, _ACTIVITY)),
     ]
-    queues += [(storefront_queue(name), (_ACTIVITY,)) for name in configuration.channels]
+    for name in configuration.channels:
+        queues += [(storefront_queue(name), (_ACTIVITY,)), (publish_queue(name), (_ACTIVITY,))]
     return queues + [(supplier_queue(name), (_ACTIVITY,)) for name in configuration.suppliers]
 
 

@@ -11,7 +11,7 @@ from stdnum import ean as gtin
 from adapters.feeds.numbers import NumberReader
 from adapters.feeds.unreadable import BadCell, unreadable
 from models.articles import normalise_ean, normalise_sku
-from models.feeds import ATTRIBUTE_PREFIX, Column, FieldName, Numbers, Transform
+from models.feeds import ATTRIBUTE_PREFIX, Column, FieldName, Numbers, Transform, default_transform
 
 Reader = Callable[[str], Any]
 
@@ -40,25 +40,10 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 WHOLE_LENGTHS = frozenset({8, 12, 13, 14})
 LOST_ZEROS = {7: 8, 9: 12, 10: 12, 11: 12}
 
-_DEFAULTS = {
-    FieldName.QUANTITY: Transform.INTEGER,
-    FieldName.LEAD_DAYS: Transform.INTEGER,
-    FieldName.MINIMUM: Transform.INTEGER,
-    FieldName.PACK: Transform.INTEGER,
-    FieldName.UNIT_COST: Transform.DECIMAL,
-    FieldName.RECOMMENDED_PRICE: Transform.DECIMAL,
-    FieldName.MAP_PRICE: Transform.DECIMAL,
-    FieldName.AVAILABLE_ON: Transform.DATE,
-    FieldName.OBSERVED_AT: Transform.MOMENT,
-    FieldName.RESTRICTED_COUNTRIES: Transform.LIST,
-    FieldName.IMAGES: Transform.LIST,
-    FieldName.DISCONTINUED: Transform.BOOLEAN,
-}
-
 
 def transform_of(name: str, column: Column) -> Transform:
     """Say how a column is read. Raises FeedUnreadable("configuration") where its field can't be that."""
-    default = _DEFAULTS.get(FieldName(name), Transform.TEXT) if not name.startswith(ATTRIBUTE_PREFIX) else None
+    default = default_transform(name)
     if default is not None and column.transform not in (None, default):
         raise unreadable("configuration", f"columns.{name}: transform can't be {column.transform}, it is {default}")
     return default or column.transform or Transform.TEXT

@@ -8,12 +8,14 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import IO
+from typing import IO, Any, cast
 
 from adapters.feeds.unreadable import FeedUnreadable, unreadable
 from models.feeds import Feed, Thresholds
 
 PIECE = 1 << 20
+SLICE = 1 << 14
+LONGEST_DIRECTORY = 1 << 20  # of a ZIP that is to hold one file
 START = 1 << 16  # enough to tell what a file is
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
@@ -104,7 +106,7 @@ def _gunzipped(pieces: Iterable[bytes], caps: Thresholds) -> Iterator[bytes]:
     """Several members after one another are one stream, as gzip has it; zeros after the last are padding."""
     packed = unpacked = 0
     member = zlib.decompressobj(wbits=31)
-    for piece in pieces:
+    for piece in _sliced(pieces):
         packed += len(piece)
         while piece:
             if member.eof:
@@ -126,6 +128,13 @@ def _gunzipped(pieces: Iterable[bytes], caps: Thresholds) -> Iterator[bytes]:
         raise unreadable("truncated", "the gzip stream breaks off before its end")
 
 
+def _sliced(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut small: what follows a member is copied each time, and a file may be nothing but empty members."""
+    for piece in pieces:
+        for start in range(0, len(piece), SLICE):
+            yield piece[start : start + SLICE]
+
+
 def _inflate(member: "zlib._Decompress", piece: bytes) -> bytes:
     try:
         return member.decompress(piece, PIECE)
@@ -141,9 +150,25 @@ def _unzipped(pieces: Iterable[bytes], caps: Thresholds) -> Iterator[bytes]:
         yield from _read_zip(spool, caps)
 
 
+class _Shallow:
+    """A file of which nobody reads much at once: the directory of a ZIP is taken into memory whole."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the file does. Raises FeedUnreadable("zip_several") for more than any one file's directory."""
+        if size > LONGEST_DIRECTORY:
+            raise unreadable("zip_several", f"the ZIP's directory has {size} bytes: it holds more than one file")
+        return self._file.read(size)
+
+
 def _read_zip(spool: IO[bytes], caps: Thresholds) -> Iterator[bytes]:
     try:
-        archive = zipfile.ZipFile(spool)
+        archive = zipfile.ZipFile(cast("IO[bytes]", _Shallow(spool)))
     except NotImplementedError:
         raise _odd_zip() from None
     except BROKEN_ZIP:

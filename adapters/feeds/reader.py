@@ -20,7 +20,7 @@ from adapters.feeds.xml_records import XmlRecords
 from models.feed_rows import Batch, FeedFinding, FeedPart, FeedRow, RowProblem
 from models.feeds import Column, Feed, FieldName
 
-__all__ = ["BATCH", "Example", "FeedReader", "FeedUnreadable"]
+__all__ = ["BATCH", "Example", "FeedReader", "FeedUnreadable", "open_records"]
 
 BATCH = 10_000
 STRETCH = 250  # rows read at once; one bad row among them costs as much as reading them twice
@@ -36,6 +36,21 @@ class Example:
     sent: dict[str, Any]  # by our field
     row: FeedRow | None
     problems: list[RowProblem] = field(default_factory=list)
+
+
+def open_records(
+    part: FeedPart, feed: Feed, columns: Mapping[str, Column], expected: Sequence[str] | None = None
+) -> Records:
+    """Open one part and read its beginning: compression, encoding, header. Raises FeedUnreadable."""
+    if feed.source == "api":  # stored as JSON lines, whatever format the configuration holds
+        return JsonRecords(part.open(), feed.model_copy(update={"encoding": "utf-8"}), columns)
+    pieces = decompressed(part.open(), feed)
+    match feed.format:
+        case "xml":
+            return XmlRecords(pieces, feed, columns)
+        case "ndjson":
+            return JsonRecords(pieces, feed, columns)
+    return CsvRecords(pieces, feed, columns, expected)
 
 
 class FeedReader:
@@ -89,7 +104,7 @@ class FeedReader:
         self.findings += conclusions(self._feed, self._tally, self.rows, self.refused)
 
     def _read_part(self, part: FeedPart) -> Iterator[Batch]:
-        records = self._open(part)
+        records = open_records(part, self._feed, self._columns, self._expected)
         mapper = Mapper(self._feed, self._columns, records.places, texts_only=isinstance(records, CsvRecords))
         self._note_header(records.header)
         seed = self._seed(records)
@@ -103,18 +118,6 @@ class FeedReader:
         self._tally.damaged += mapper.damaged
         self._check_end(records, last)
         self._check_names(records, self.rows - before)
-
-    def _open(self, part: FeedPart) -> Records:
-        """An adapter's own feed is stored as JSON lines, whatever format the configuration holds."""
-        if self._feed.source == "api":
-            return JsonRecords(part.open(), self._feed.model_copy(update={"encoding": "utf-8"}), self._columns)
-        pieces = decompressed(part.open(), self._feed)
-        match self._feed.format:
-            case "xml":
-                return XmlRecords(pieces, self._feed, self._columns)
-            case "ndjson":
-                return JsonRecords(pieces, self._feed, self._columns)
-        return CsvRecords(pieces, self._feed, self._columns, self._expected)
 
     def _read_batch(self, raws: list[bytes], seed: int, records: Records, mapper: Mapper) -> Batch:
         digests = _hashes(raws, seed)

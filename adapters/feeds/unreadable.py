@@ -1,6 +1,7 @@
 """What can be wrong with a whole feed, a row, a cell: told apart by how much of the feed it spoils."""
 
 from collections.abc import Sequence
+from unicodedata import category
 
 from models.feed_rows import FeedFinding
 
@@ -45,7 +46,14 @@ def unreadable(code: str, text: str, samples: Sequence[str] = (), **numbers: flo
 
 
 def shown(text: str, longest: int = LONGEST_SAMPLE) -> str:
-    """Bring what was sent into a form that can be stored and shown: not too long, and nothing that is no text."""
+    """Bring what was sent into a form that can be stored and shown: in one line, and nothing that steers a terminal."""
+    text = text[: longest + 1]
     if not text.isprintable():
-        text = text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        text = "".join(map(_shown_sign, text))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _shown_sign(sign: str) -> str:
+    if sign.isprintable() or category(sign) == "Zs":  # spaces of all widths: they explain many a number
+        return sign
+    return " " if sign.isspace() else "\ufffd"

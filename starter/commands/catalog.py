@@ -4,17 +4,28 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import Progress
 
 from activities.outside import Outside
 from activities.registry import build_dependencies
 from adapters.database import catalogue
 from adapters.database.engine import Database
+from models.articles import normalise_ean
 from models.configuration import Configuration
 from models.listings import ProductDraft
-from starter.console import AsJson, CommandFailedError, Who, acting, print_table, read_settings, say, write_json
+from starter.console import (
+    AsJson,
+    CommandFailedError,
+    Who,
+    acting,
+    console,
+    print_table,
+    read_settings,
+    say,
+    write_json,
+)
 from starter.opening import opened_database
-from workflows.decisions.articles import normalise_ean
 from workflows.decisions.matching import Matchmaker, OurArticle, Proposal, TheirArticle, choose_attribute
 
 app = typer.Typer(no_args_is_help=True, help="The catalogue: ours, and the suppliers'.")
@@ -51,6 +62,8 @@ def audit(
 @app.command("show")
 def show(ean: Annotated[str, typer.Argument(metavar="EAN")], *, as_json: AsJson = False) -> None:
     """Show what every supplier says of one article, and whose word counts for each attribute.
+
+    Example: dropwright catalog show 8437000000013
 
     JSON: {"ean", "suppliers": […], "chosen": {attribute: {"supplier", "value"}}}
     """
@@ -105,24 +118,47 @@ def accept(
     our_sku: Annotated[str, typer.Argument(metavar="OUR_SKU", help="The SKU in the shops.")],
     *,
     who: Who = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a supplier's article count as ours. From now on its stock and cost are those of our article."""
+    """Make a supplier's article count as ours. From now on its stock and cost are those of our article.
+
+    Example: dropwright catalog match accept bts 8437000000013 LINDEN-50
+
+    JSON: {"supplier", "supplier_sku", "sku", "ean"}
+    """
     with opened_database(read_settings()) as database, database.begin() as tx:
         code = catalogue.accept_match(
             tx, supplier, sku, our_sku, method="person", by=acting(who), now=datetime.now(UTC)
         )
     if code is None:
         raise CommandFailedError(f"either {supplier} has no article {sku}, or no shop sells {our_sku}")
-    say(f"{supplier} {sku} is {our_sku} now; both go by {code}")
+    _tell(
+        {"supplier": supplier, "supplier_sku": sku, "sku": our_sku, "ean": code},
+        f"{supplier} {sku} is {our_sku} now; both go by {code}",
+        as_json=as_json,
+    )
 
 
 @match_app.command("reject")
-def reject(supplier: SupplierName, sku: SupplierSku, *, who: Who = None) -> None:
-    """Remember that a supplier's article is none of ours: it is not proposed again."""
+def reject(supplier: SupplierName, sku: SupplierSku, *, who: Who = None, as_json: AsJson = False) -> None:
+    """Remember that a supplier's article is none of ours: it is not proposed again.
+
+    Example: dropwright catalog match reject bts 8437000000013
+
+    JSON: {"supplier", "supplier_sku", "rejected": true}
+    """
     with opened_database(read_settings()) as database, database.begin() as tx:
         if not catalogue.reject_match(tx, supplier, sku, by=acting(who), now=datetime.now(UTC)):
             raise CommandFailedError(f"{supplier} has no article {sku}")
-    say(f"{supplier} {sku} will not be proposed again")
+    shape = {"supplier": supplier, "supplier_sku": sku, "rejected": True}
+    _tell(shape, f"{supplier} {sku} will not be proposed again", as_json=as_json)
+
+
+def _tell(shape: dict[str, object], text: str, *, as_json: bool) -> None:
+    if as_json:
+        write_json(shape)
+    else:
+        console().print(text)
 
 
 drafts_app = typer.Typer(no_args_is_help=True, help="Drafts of new products, from suppliers' articles.")
@@ -137,17 +173,27 @@ def propose(
     *,
     brand: Annotated[str | None, typer.Option(help="Only this brand.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category, and what lies below it.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many at once.")] = 100,
+    as_json: AsJson = False,
 ) -> None:
-    """Propose a supplier's articles that the channel does not sell yet and that are in stock."""
+    """Propose a supplier's articles that the channel does not sell yet and that are in stock.
+
+    Example: dropwright catalog drafts propose main bts --brand Norte --limit 20
+
+    JSON: {"channel", "supplier", "proposed": int}
+    """
     with opened_database(read_settings()) as database:
-        build_dependencies(database).outside.channel(channel)
+        outside = build_dependencies(database).outside
+        outside.channel(channel)
+        outside.supplier_settings(supplier)
         with database.begin() as tx:
             count = catalogue.propose_drafts(
                 tx, channel, supplier=supplier, brand=brand, category=category, limit=limit, now=datetime.now(UTC)
             )
-    say(
-        f"{count} proposed; `dropwright catalog drafts list {channel}` shows them, `create` makes them drafts in the shop"
+    _tell(
+        {"channel": channel, "supplier": supplier, "proposed": count},
+        f"{count} proposed; `dropwright catalog drafts list {channel}` shows them, `create` makes them drafts in the shop",
+        as_json=as_json,
     )
 
 
@@ -155,10 +201,14 @@ def propose(
 def list_drafts(channel: ChannelName, *, as_json: AsJson = False) -> None:
     """List a channel's drafts, the dismissed ones left out.
 
+    Example: dropwright catalog drafts list main
+
     JSON: [{"ean", "supplier", "supplier_sku", "state", "product_id", "title"}]
     """
-    with opened_database(read_settings()) as database, database.begin() as tx:
-        rows = catalogue.drafts(tx, channel, (PROPOSED, CREATED))
+    with opened_database(read_settings()) as database:
+        build_dependencies(database).outside.channel(channel)
+        with database.begin() as tx:
+            rows = catalogue.drafts(tx, channel, (PROPOSED, CREATED))
     if as_json:
         write_json(rows)
         return
@@ -169,6 +219,8 @@ def list_drafts(channel: ChannelName, *, as_json: AsJson = False) -> None:
 @drafts_app.command("create")
 def create(channel: ChannelName, *, who: Who = None, as_json: AsJson = False) -> None:
     """Create every proposed draft in the shop, where nobody sees it yet. Repeating it creates nothing twice.
+
+    Example: dropwright catalog drafts create main
 
     JSON: {"created": {ean: product id}}
     """
@@ -188,12 +240,27 @@ def create(channel: ChannelName, *, who: Who = None, as_json: AsJson = False) ->
 
 
 @drafts_app.command("dismiss")
-def dismiss(channel: ChannelName, ean: Annotated[str, typer.Argument(metavar="EAN")], *, who: Who = None) -> None:
-    """Drop a proposed draft: it is not proposed again."""
+def dismiss(
+    channel: ChannelName,
+    ean: Annotated[str, typer.Argument(metavar="EAN", help="As `dropwright catalog drafts list` shows it.")],
+    *,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Drop a proposed draft: it is not proposed again.
+
+    Example: dropwright catalog drafts dismiss main 8437000000013
+
+    JSON: {"channel", "ean", "dismissed": true}
+    """
     with opened_database(read_settings()) as database, database.begin() as tx:
         if not catalogue.settle_draft(tx, channel, normalise_ean(ean), DISMISSED, product_id=None, by=acting(who)):
             raise CommandFailedError(f"{channel} has no proposed draft of {ean}")
-    say("dismissed")
+    _tell(
+        {"channel": channel, "ean": normalise_ean(ean), "dismissed": True},
+        f"{ean} will not be proposed to {channel} again",
+        as_json=as_json,
+    )
 
 
 def _create(database: Database, outside: Outside, channel: str, eans: list[str], actor: str) -> dict[str, str]:
@@ -228,7 +295,7 @@ def _chosen(found: list[catalogue.Described], configuration: Configuration) -> d
 
 
 def _look_through(database: Database, matchmaker: Matchmaker, total: int, *, quiet: bool) -> None:
-    with Progress(disable=quiet, transient=True) as progress:
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
         bar = progress.add_task("Looking through the suppliers' articles", total=total)
         for count, one in enumerate(catalogue.every_article(database)):
             matchmaker.look_at(TheirArticle(one.supplier, one.sku, one.ean, one.title, one.brand))

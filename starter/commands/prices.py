@@ -15,6 +15,7 @@ from adapters.database import pricing as shelves
 from adapters.database import rates
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
+from models.articles import normalise_ean
 from models.configuration import Configuration
 from models.prices import PriceBook, PriceDecision, PriceReason
 from models.pricing import Pricing
@@ -24,7 +25,6 @@ from starter.configuration_files import read_file
 from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, say, write_json
 from starter.opening import opened_database
 from starter.price_preview import Shelf, Tally, deciding_offer, open_shelf, preview, priced_product
-from workflows.decisions.articles import normalise_ean
 from workflows.decisions.pricing import price_book, price_with
 
 app = typer.Typer(no_args_is_help=True, help="Prices: try rules on the whole catalogue, decide on held costs.")

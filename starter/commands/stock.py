@@ -9,7 +9,7 @@ import typer
 from activities.registry import build_dependencies
 from activities.stock_watch import DAY, stocked
 from adapters.database import stock_cover
-from starter.console import AsJson, CommandFailedError, print_table, read_settings, say, write_json
+from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, write_json
 from starter.opening import opened_database
 from workflows.decisions.stock_cover import running_out
 
@@ -19,10 +19,15 @@ app = typer.Typer(no_args_is_help=True, help="Stock that will not last, and what
 @app.command("low")
 def low(
     *,
-    days: Annotated[float | None, typer.Option(help="Days of cover; default: `cover_days` of [low_stock].")] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=10_000, help="Days of cover; default: `cover_days` of [low_stock]."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the articles that sell out soon at the pace of the last weeks, the soonest first.
+
+    Example: dropwright stock low --days 14
 
     JSON: [{"ean", "sku", "available", "sold", "sold_per_day", "days"}]
     """
@@ -53,6 +58,8 @@ def low(
 def reorders(*, as_json: AsJson = False) -> None:
     """List the proposals to refill our own stock, the most urgent first.
 
+    Example: dropwright stock reorders
+
     JSON: [{"supplier", "sku", "ean", "quantity", "sold_per_day", "cover_days", "proposed_at"}]
     """
     with opened_database(read_settings()) as database, database.begin() as tx:
@@ -66,14 +73,26 @@ def reorders(*, as_json: AsJson = False) -> None:
 
 @app.command("reordered")
 def reordered(
-    supplier: Annotated[str, typer.Argument(metavar="SUPPLIER")],
-    sku: Annotated[list[str], typer.Argument(metavar="SKU…")],
+    supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="As in the configuration.")],
+    sku: Annotated[
+        list[str],
+        typer.Argument(metavar="SKU…", help="The supplier's numbers, as `dropwright stock reorders` lists them."),
+    ],
     *,
     dismissed: Annotated[bool, typer.Option("--dismiss", help="It will not be ordered.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Close proposals: what they name has been ordered, or will not be."""
+    """Close proposals: what they name has been ordered, or will not be.
+
+    Example: dropwright stock reordered own-warehouse LINDEN-50 LINDEN-100
+
+    JSON: {"supplier", "closed": int}
+    """
     with opened_database(read_settings()) as database, database.begin() as tx:
         count = stock_cover.close_proposals(tx, supplier, sku, "dismissed" if dismissed else "done")
     if not count:
         raise CommandFailedError(f"{supplier} has no open proposal for {', '.join(sku)}")
-    say(f"{count} closed")
+    if as_json:
+        write_json({"supplier": supplier, "closed": count})
+    else:
+        console().print(f"{count} of {len(sku)} closed")

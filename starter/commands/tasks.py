@@ -13,6 +13,7 @@ from adapters.database import orders, submissions, tasks, timeline, views
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.views import OrderLineRecord, OrderRecord
+from models.articles import normalise_ean
 from models.commands import CommandName
 from models.statuses import TaskState
 from models.tasks import SupplyAnswer, TaskCategory
@@ -32,7 +33,6 @@ from starter.console import (
 )
 from starter.opening import TemporalAwayError, connect_temporal, opened_database
 from starter.references import target_of_task
-from workflows.decisions.articles import normalise_ean
 
 TaskId = Annotated[int, typer.Argument(metavar="ID", help="The task's number.", min=1)]
 MAX_EAN = 40

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from pydantic import ValidationError
 
 from adapters.errors import NotSent, Refused, Unavailable
 from adapters.feeds import sources
@@ -65,9 +66,8 @@ class TestLocalFolders(SourceContract):
 
     @pytest.mark.parametrize("source", ["file://elsewhere/feeds/a.csv", "file:///feeds/%0a.csv", "file:///a/%2e%2e/b"])
     def test_strange_addresses_are_refused(self, world: SourceWorld, source: str) -> None:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ValidationError, match="source: "):
             world.source(address=source)
-        assert caught.value.code == "bad_source"
 
 
 class TestSftp(RemoteSourceContract):

@@ -21,11 +21,14 @@ from adapters.storefronts.shopify.transport import ShopifyApi
 from models.calls import CallRecord
 from models.findings import Severity
 from models.listings import NOT_APPLIED, Listing, ListingChange, ProductDraft
+from models.pricing import Pricing
 from models.supply import Publishing
 from sandbox.catalogue import named_eans
 from sandbox.serving import serving
 from sandbox.shopify_world import ALL_SCOPES, CLOSED_LOCATION, location_id
 from tests.adapters.shopify_shop import LOCATION, TOKEN, Admin, Door, channel
+
+RULES = {"rules": [{"name": "all", "markup": "0.3"}]}
 
 EANS = named_eans()
 
@@ -334,7 +337,9 @@ def test_a_suppliers_markup_is_shown_and_not_run() -> None:
 
 def test_scopes_of_publishing_are_demanded_only_where_it_is_on() -> None:
     off, prices, all_on = (
-        required_scopes(Publishing(quantities=quantities, prices=prices))
+        required_scopes(
+            Publishing(quantities=quantities, prices=prices, location=LOCATION, pricing=Pricing.model_validate(RULES))
+        )
         for quantities, prices in ((False, False), (False, True), (True, True))
     )
     assert not {"write_products", "read_inventory", "write_inventory", "read_locations"} & set(off)
@@ -348,7 +353,6 @@ def test_scopes_of_publishing_are_demanded_only_where_it_is_on() -> None:
         (LOCATION, "is active"),
         ("404", "no such location"),
         (location_id(CLOSED_LOCATION), "is deactivated"),
-        ("", "no location is named"),
     ],
 )
 def test_the_doctor_looks_for_the_location(admin: Admin, location: str, said: str) -> None:
@@ -360,6 +364,6 @@ def test_the_doctor_looks_for_the_location(admin: Admin, location: str, said: st
 
 def test_the_doctor_names_the_scopes_that_publishing_lacks(admin: Admin) -> None:
     admin.settings(scopes=sorted(ALL_SCOPES - {"write_inventory", "write_products"}))
-    with opened(admin, [], quantities=True, prices=True, location=LOCATION) as shop:
+    with opened(admin, [], quantities=True, prices=True, location=LOCATION, pricing=RULES) as shop:
         missing = [one.message.split()[0] for one in shop.check([]) if one.severity is Severity.ERROR]
     assert sorted(missing) == ["write_inventory", "write_products"]

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.articles import normalise_ean
 from models.orders import Address
 from models.screening import ScreenedLine
 from models.storefronts import StorefrontFacts
 from models.tasks import TaskCategory
 from workflows.decisions import destinations
-from workflows.decisions.articles import normalise_ean
 from workflows.decisions.questions import draft
 from workflows.decisions.screening import COUNTRIES, NO_POSTCODE, address_problem, find_problem, resolve_articles
 

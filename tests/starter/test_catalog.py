@@ -174,3 +174,32 @@ def test_drafts_are_created_only_where_the_configuration_says_so(cli: CommandLin
     result = cli.run("catalog", "drafts", "create", "main")
     assert result.exit_code == 1
     assert "drafts = true" in result.output
+
+
+def test_every_change_to_the_catalogue_can_be_told_as_json(cli: CommandLine, small_world: Database) -> None:
+    accepted = cli.json("catalog", "match", "accept", "bts", "B-FIG", "FIG")
+    rejected = cli.json("catalog", "match", "reject", "bts", "B-FIG")
+    proposed = cli.json("catalog", "drafts", "propose", "main", "bts")
+    dismissed = cli.json("catalog", "drafts", "dismiss", "main", CEDAR)
+
+    assert accepted == {"supplier": "bts", "supplier_sku": "B-FIG", "sku": "FIG", "ean": "B-FIG"}
+    assert rejected == {"supplier": "bts", "supplier_sku": "B-FIG", "rejected": True}
+    assert proposed == {"channel": "main", "supplier": "bts", "proposed": 1}
+    assert dismissed == {"channel": "main", "ean": CEDAR, "dismissed": True}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("drafts", "list", "mian"), ("drafts", "propose", "mian", "bts"), ("drafts", "propose", "main", "btz")],
+)
+def test_a_name_that_is_misspelt_is_an_error_and_no_empty_list(
+    cli: CommandLine, small_world: Database, arguments: tuple[str, ...]
+) -> None:
+    result = cli.run("catalog", *arguments)
+    assert result.exit_code == 1
+    assert "is not configured" in result.output
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-1", "0"])
+def test_days_of_cover_are_a_number_that_can_be_meant(cli: CommandLine, small_world: Database, days: str) -> None:
+    assert cli.run("stock", "low", f"--days={days}").exit_code == 2

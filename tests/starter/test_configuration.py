@@ -80,7 +80,11 @@ def test_what_is_shown_as_toml_reads_back_to_the_same(tmp_path: Path) -> None:
     written["supply"] = {"precedence": {"*": ["bts"]}, "holds": [{"up_to": "0.6", "suppliers": ["bts"]}]}
     rules = [{"name": "cheap", "cost_below": "10", "markup": "0.8"}, {"name": "usual", "markup": "0.4"}]
     written["channels"]["main"]["publishing"] = {"buffer_share": 0.1, "pricing": {"rules": rules, "endings": ["0.99"]}}
-    columns = {"sku": "Ref", "quantity": {"column": "Stock", "values": {"in stock": "10"}}, "attributes.colour": "Farbe"}
+    columns = {
+        "sku": "Ref",
+        "quantity": {"column": "Stock", "values": {"in stock": "10"}},
+        "attributes.colour": "Farbe",
+    }
     written["suppliers"]["bts"]["feeds"] = {"stock": {"kind": "stock", "source": "file:///feeds", "columns": columns}}
     configuration = Configuration.model_validate(written)
     file = tmp_path / "shown.toml"
@@ -229,3 +233,21 @@ def test_lists_say_what_is_open(cli: CommandLine) -> None:
     assert channel["channel"] == "main"
     assert channel["open_orders"] >= 1
     assert "main" in cli.run("channels").stdout
+
+
+def test_a_mistake_in_a_column_is_told_of_once_and_where_it_is() -> None:
+    feed = {"kind": "stock", "source": "file:///feeds", "columns": {"sku": "Ref"}}
+    constant = {**feed, "columns": {"sku": "Ref", "quantity": {"constant": "many"}}}
+    factor = {**feed, "columns": {"sku": "Ref", "quantity": {"column": "Stock", "factor": "x"}}}
+
+    def problems(wrong: dict[str, Any]) -> Any:
+        written = document()
+        written["suppliers"]["bts"]["feeds"] = {"stock": wrong}
+        with pytest.raises(BadConfigurationError) as caught:
+            validate("dropwright.toml", written)
+        return [(one.path, one.problem) for one in caught.value.problems]
+
+    assert problems(factor) == [("suppliers.bts.feeds.stock.columns.quantity", "factor: is not a number above zero")]
+    assert problems(constant) == [
+        ("suppliers.bts.feeds.stock", "columns.quantity: the constant 'many' is no value: number")
+    ]

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -150,6 +151,46 @@ def test_an_option_the_adapter_does_not_have_is_an_error(
     findings = own_temporal.json("doctor", "--no-catalogue", code=1)
 
     assert "no such options: payment" in about(findings, "supplier bts", "settings")["message"]
+
+
+def feed_in(folder: Path, **settings: Any) -> dict[str, Any]:
+    columns = {"sku": "SKU", "quantity": "Stock"}
+    return {"kind": "stock", "source": f"{folder.as_uri()}/", "files": "*.csv", "columns": columns, **settings}
+
+
+def test_feeds_that_would_fail_are_named_with_what_to_do(
+    own_temporal: CommandLine, world: World, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "stock.csv").write_text("SKU,Stock\nA,1\n")
+    sections = world.sections()
+    sections["suppliers"]["bts"]["feeds"] = {
+        "good": feed_in(tmp_path),
+        "renamed": feed_in(tmp_path, columns={"sku": "Code"}),
+        "nothing": feed_in(tmp_path, files="*.xml"),
+        "gone": feed_in(tmp_path / "gone", every="1h"),
+        "secret": feed_in(tmp_path, source="sftp://127.0.0.1:9/", password_env="NOBODY_SET_THIS"),
+        "off": feed_in(tmp_path / "gone", enabled=False),
+    }
+    apply_configuration(database, **sections)
+
+    findings = own_temporal.json("doctor", "--fix", "--no-catalogue", code=1)
+
+    seen = {one["area"].removeprefix("feed bts/"): one for one in findings if one["area"].startswith("feed ")}
+    assert {name: one["severity"] for name, one in seen.items()} == {
+        "good": "ok",
+        "renamed": "error",
+        "nothing": "warning",
+        "gone": "error",
+        "secret": "warning",
+    }
+    assert "header_missing" in seen["renamed"]["message"]
+    assert "--supplier bts --feed renamed" in seen["renamed"]["remedy"]
+    assert seen["secret"]["subject"] == "NOBODY_SET_THIS"
+    assert (
+        about(findings, "temporal", "schedule sync/bts/gone")["remedy"] == "start `dropwright worker`, which makes it"
+    )
+    assert about(findings, "temporal", "task queue sync")["remedy"] == "start `dropwright worker`"
+    assert all(one["remedy"] for one in findings if one["severity"] != "ok")
 
 
 def test_open_incidents_are_told(own_temporal: CommandLine, world: World, shop: Shop, database: Database) -> None:

@@ -85,7 +85,7 @@ def test_nothing_is_scheduled_for_a_shop_that_nothing_is_published_to() -> None:
 
 @pytest.mark.parametrize("switch", ["quantities", "prices"])
 def test_a_published_shop_has_its_publisher_and_its_comparison(switch: str) -> None:
-    found = wanted(publishing={switch: True, "every": "20m"})
+    found = wanted(publishing={switch: True, "every": "20m", "location": "1", "pricing": PRICING})
 
     assert start_of(found["publish/main"]).workflow_id == "publish/main"
     assert [one.every for one in found["publish/main"].spec.intervals] == [timedelta(minutes=20)]
@@ -93,7 +93,7 @@ def test_a_published_shop_has_its_publisher_and_its_comparison(switch: str) -> N
 
 
 def test_exchange_rates_are_captured_only_where_a_shop_has_prices_of_ours() -> None:
-    assert "rates/ecb" not in wanted(publishing={"prices": True})
+    assert "rates/ecb" not in wanted(publishing={"quantities": True, "location": "1"})
     assert action_of(wanted(publishing={"prices": True, "pricing": PRICING})["rates/ecb"]).args == []
 
 

@@ -18,7 +18,9 @@ from tests.starter.world import CommandLine, apply_configuration
 
 @pytest.fixture(scope="module")
 def runs(database: Database) -> Runs:
-    apply_configuration(database, **with_feeds(stock=feed(), prices=feed(), publishing={"quantities": True}))
+    apply_configuration(
+        database, **with_feeds(stock=feed(), prices=feed(), publishing={"quantities": True, "location": "1"})
+    )
     return Runs(database)
 
 

@@ -81,7 +81,7 @@ class Reconciliation:
 
 @pytest.fixture(scope="module")
 def runs(database: Database) -> Runs:
-    apply_configuration(database, **with_feeds(**FEEDS, publishing={"quantities": True}))
+    apply_configuration(database, **with_feeds(**FEEDS, publishing={"quantities": True, "location": "1"}))
     return Runs(database)
 
 
@@ -339,7 +339,7 @@ def test_nothing_is_published_to_a_shop_unasked(desk: CommandLine, runs: Runs, d
     apply_configuration(database, **with_feeds(**FEEDS))
 
     result = desk.run("publish", "main")
-    apply_configuration(database, **with_feeds(**FEEDS, publishing={"quantities": True}))
+    apply_configuration(database, **with_feeds(**FEEDS, publishing={"quantities": True, "location": "1"}))
 
     assert result.exit_code == 1
     assert "[channels.main.publishing]" in result.stderr

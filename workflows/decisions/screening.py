@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from models.articles import normalise_ean
 from models.orders import Address
 from models.screening import Problem, ScreenedLine
 from models.storefronts import StorefrontFacts
 from models.tasks import TaskCategory
-from workflows.decisions.articles import normalise_ean
 
 # ISO 3166-1 alpha-2.
 COUNTRIES = frozenset(
