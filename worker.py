@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.failures import TranslateFailures
 from activities.outside import Outside
 from activities.registry import Registry
+from models.configuration import Supplier
 from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, SYNC_QUEUE, publish_queue, storefront_queue, supplier_queue
 from workflows.order import OrderWorkflow
 from workflows.outbox import MailDispatchWorkflow
@@ -131,8 +132,7 @@ class Fleet:
         if self.serves is not Serve.BACKGROUND:
             queues |= {ORDERS_QUEUE: self.order_slots, MAIL_QUEUE: 2}
             queues |= {storefront_queue(name): STOREFRONT_SLOTS for name in configuration.channels}
-            # Feeds are fetched beside their supplier's orders: both count against the same limit of calls.
-            queues |= {supplier_queue(name): one.max_concurrent_calls for name, one in configuration.suppliers.items()}
+            queues |= {supplier_queue(name): _supplier_slots(one) for name, one in configuration.suppliers.items()}
         if self.serves is not Serve.ORDERS:
             queues |= {SYNC_QUEUE: SYNC_SLOTS}
             queues |= {publish_queue(name): PUBLISH_SLOTS for name in configuration.channels}
@@ -197,6 +197,11 @@ class Fleet:
         except Exception as error:  # noqa: BLE001 - it is started anew at the next round
             log.error("worker stopped", queue=queue, error=type(error).__name__)  # noqa: TRY400
         served.threads.shutdown(wait=False)
+
+
+def _supplier_slots(supplier: Supplier) -> int:
+    """Feeds and a comparison are at work for hours beside their supplier's orders, and must not take their slots."""
+    return supplier.max_concurrent_calls + len(supplier.feeds) + 1
 
 
 @dataclass(frozen=True)

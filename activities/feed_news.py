@@ -11,9 +11,9 @@ from activities.common import Dependencies
 from activities.requests import RPC_TIMEOUT, request_publication
 from adapters.database import feed_views, waiting
 from adapters.database.waiting import ShortLine
+from models.articles import normalise_ean
 from models.commands import Command, CommandName
 from models.sync import SyncStep, Told
-from workflows.decisions.articles import normalise_ean
 
 MOST_WOKEN = 500  # per run; the next run that brings their stock wakes the others
 ACTOR = "stock-watch"

@@ -10,11 +10,14 @@ from adapters.feeds.sources import open_source
 from adapters.plugin import CallSink, Plugin, Secrets
 from adapters.ports import ExchangeRates, FeedSource, Mailer, StorefrontPort, SupplierPort
 from models.configuration import Channel, Configuration, People, Supplier
-from models.feeds import Column, Feed
+from models.feeds import Column, Feed, FieldName, Scope
 from models.statuses import Mode, strictest
 from models.suppliers import SupplierProfile
 
 LONGEST_CALL = 600.0  # seconds
+# Best sellers are asked for one by one: every supplier's answers have the same shape.
+_ANSWERED = (FieldName.SKU, FieldName.EAN, FieldName.QUANTITY, FieldName.UNIT_COST, FieldName.CURRENCY)
+STOCK_ANSWERS: dict[str, Column] = {name: Column(column=name) for name in _ANSWERED}
 Named = TypeVar("Named")
 
 
@@ -99,6 +102,8 @@ class Outside:
 
     def feed_columns(self, supplier_id: str, feed: Feed) -> dict[str, Column]:
         """Say which field of our rows comes from where: as configured, else as the supplier's adapter knows it."""
+        if feed.scope is Scope.FAST_SELLERS:
+            return STOCK_ANSWERS
         names = [(name, feed.column_of(name)) for name in feed.columns]
         return {name: column for name, column in names if column} or self.supplier(supplier_id).feed_columns(feed.kind)
 

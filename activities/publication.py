@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities import shelves
 from activities.common import Dependencies, now
@@ -126,6 +127,7 @@ class PublicationActivities:
                 if found and publication_id is None:
                     publication_id = publications.open_new(tx, channel, now=now())
                 if publication_id is not None:
+                    _stop_where_sealed(tx, publication_id)
                     publications.replace_items(tx, publication_id, variants, found)
                 listings.mark_clean(tx, channel, variants)
             items, more = items + len(found), len(batch) == BATCH
@@ -244,6 +246,12 @@ class PublicationActivities:
 
     def _location(self, publication: Publication) -> str:
         return self._deps.outside.channel(publication.channel).publishing.location
+
+
+def _stop_where_sealed(tx: Transaction, publication_id: int) -> None:
+    """A stalled attempt must not take marks off for items that nobody will send any more."""
+    if not publications.hold_preparing(tx, publication_id):
+        raise ApplicationError("another attempt has sealed the publication", type="SealedMeanwhile")
 
 
 def _prepared(publication: Publication, *, more: bool) -> Prepared:

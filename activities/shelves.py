@@ -67,7 +67,7 @@ def changes(tx: Transaction, shelves: Shelves, items: Sequence[ShelfItem]) -> li
     found = []
     for item in items:
         offers = pools.get(item.ean, [])
-        if not offers and item.quantity is None:
+        if not offers and item.quantity is None and item.words is None:  # a sale makes only its quantity unknown
             continue
         shown = None
         if shelves.publishing.quantities and item.tracked:

@@ -8,8 +8,8 @@ from activities.common import Dependencies, now
 from activities.heartbeat import Heartbeat
 from adapters.database import listings
 from adapters.database.engine import Transaction
+from models.articles import normalise_ean
 from models.listings import Listing
-from workflows.decisions.articles import normalise_ean
 
 Look = Callable[[Transaction, Sequence[Listing], datetime], None]
 

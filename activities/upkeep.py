@@ -31,13 +31,17 @@ class UpkeepActivities:
         return (
             self._prune(pruning.OFFER_CHANGES, configuration.supply.history_kept)
             + self._prune(pruning.RUNS, configuration.supply.history_kept)
+            + self._prune(pruning.PUSHES, configuration.supply.history_kept)
+            + self._prune(pruning.HOLDS, configuration.supply.history_kept)
             + self._prune(pruning.RECONCILIATIONS, configuration.reconciling.kept)
+            + self._prune(pruning.PUBLICATIONS, configuration.reconciling.kept, at_once=pruning.FEW)
         )
 
-    def _prune(self, kind: str, kept: timedelta) -> int:
-        deleted, batch = 0, pruning.BATCH
-        while batch == pruning.BATCH and not activity.is_cancelled():
-            batch = pruning.prune_batch(self._deps.database, kind, before=now() - kept, batch=pruning.BATCH)
+    def _prune(self, kind: str, kept: timedelta, *, at_once: int | None = None) -> int:
+        most = at_once or pruning.BATCH
+        deleted, batch = 0, most
+        while batch == most and not activity.is_cancelled():
+            batch = pruning.prune_batch(self._deps.database, kind, before=now() - kept, batch=most)
             deleted += batch
             activity.heartbeat(kind, deleted)
         return deleted

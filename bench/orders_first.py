@@ -48,7 +48,8 @@ ON CONFLICT DO NOTHING
 """)
 _OFFERS = text("""
 INSERT INTO offers (supplier, sku, ean, known, quantity, unit_cost, currency, observed_at)
-SELECT 'bts', ean, ean, true, 1 + abs(hashtext(ean)) % 50, 5, 'EUR', now() FROM listings WHERE channel = :channel AND ean IS NOT NULL
+SELECT 'bts', ean, ean, true, 1 + abs(hashtext(ean)) % 50, 5, 'EUR', now() FROM listings
+WHERE channel = :channel AND ean IS NOT NULL
 ON CONFLICT DO NOTHING
 """)
 

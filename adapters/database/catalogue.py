@@ -132,22 +132,33 @@ def accept_match(
         text("UPDATE offers SET ean = :code WHERE supplier = :supplier AND sku = :sku"),
         {"code": code, "supplier": supplier, "sku": supplier_sku},
     )
-    tx.execute(
-        text("UPDATE listings SET dirty_since = coalesce(dirty_since, :now) WHERE ean = :code"),
-        {"code": code, "now": now},
-    )
+    _mark_listings(tx, [code, theirs[0]], now)  # who showed it under its former code shows it no more
     return str(code)
 
 
 def reject_match(tx: Transaction, supplier: str, supplier_sku: str, *, by: str, now: datetime) -> bool:
     """Remember that a supplier's article is none of ours. False where the supplier has no such article."""
+    about = {"supplier": supplier, "sku": supplier_sku}
     found = tx.execute(
-        text("SELECT 1 FROM offers WHERE supplier = :supplier AND sku = :sku"),
-        {"supplier": supplier, "sku": supplier_sku},
-    ).scalar()
-    if found is not None:
-        _keep_match(tx, supplier, supplier_sku, None, "person", by, now)
-    return found is not None
+        text("SELECT ean FROM offers WHERE supplier = :supplier AND sku = :sku FOR UPDATE"), about
+    ).one_or_none()
+    if found is None:
+        return False
+    _keep_match(tx, supplier, supplier_sku, None, "person", by, now)
+    tx.execute(text("UPDATE offers SET ean = NULL WHERE supplier = :supplier AND sku = :sku"), about)
+    _mark_listings(tx, [found.ean], now)
+    return True
+
+
+def _mark_listings(tx: Transaction, eans: Sequence[str | None], now: datetime) -> None:
+    marking = text("""
+        WITH shown AS (
+            SELECT channel, variant_id FROM listings WHERE ean = ANY(CAST(:eans AS text[]))
+            ORDER BY channel, variant_id FOR UPDATE
+        )
+        UPDATE listings l SET dirty_since = :now FROM shown s WHERE l.channel = s.channel AND l.variant_id = s.variant_id
+    """)
+    tx.execute(marking, {"eans": [ean for ean in eans if ean], "now": now})
 
 
 def _name_listings(tx: Transaction, our_sku: str, code: str, by: str, now: datetime) -> None:

@@ -16,7 +16,7 @@ from adapters.database.engine import Transaction
 from models.listings import Listing
 from models.selling import PoolOffer, ShelfItem
 
-# As workflows.decisions.articles.normalise_ean does it.
+# As models.articles.normalise_ean does it.
 _CODE = r"upper(regexp_replace({}, '[\s\u200b-]+', '', 'g'))"
 SOLD_CODE = _CODE.format("coalesce(m.ean, l.ean)")  # of an order's line l, with a person's mapping m
 
@@ -40,7 +40,7 @@ INSERT INTO listings (channel, variant_id, product_id, inventory_item_id, sku, e
 SELECT :channel, variant_id, product_id, inventory_item_id, sku, ean, title, tracked, :seen_at, :seen_at FROM named
 ON CONFLICT (channel, variant_id) DO UPDATE SET product_id = excluded.product_id,
     inventory_item_id = excluded.inventory_item_id, sku = excluded.sku, ean = excluded.ean, title = excluded.title,
-    tracked = excluded.tracked, seen_at = excluded.seen_at,
+    tracked = excluded.tracked, seen_at = greatest(listings.seen_at, excluded.seen_at),
     dirty_since = CASE
         WHEN (listings.ean, listings.tracked, listings.inventory_item_id)
             IS DISTINCT FROM (excluded.ean, excluded.tracked, excluded.inventory_item_id) THEN excluded.dirty_since

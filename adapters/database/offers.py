@@ -9,7 +9,10 @@ from models.suppliers import Offer
 from models.supply_tables import offers
 
 # What a supplier says while an order is planned is newer than its feeds. Only what differs is written: the old values
-# go into the history, the row's feeds forget that they know it, and the shops' listings of it are looked at again.
+# go into the history, the row's feeds forget that they know it, and the shops' listings of it are looked at again, also
+# where they were marked already: whoever publishes them now may have read what was there before. Where a supplier has
+# the article under several SKUs, the one with most of it takes the answer, and no other is raised by it: the shops show
+# their sum. A cost that waits for a person's word is not let in by an order.
 _KEEP = text("""
 WITH given AS (
     SELECT * FROM unnest(
@@ -17,28 +20,47 @@ WITH given AS (
         CAST(:costs AS numeric[]), CAST(:currencies AS text[]), CAST(:times AS timestamptz[])
     ) AS given (supplier, ean, known, quantity, unit_cost, currency, observed_at)
 ), standing AS (
-    SELECT o.supplier, o.sku, o.quantity, o.unit_cost, o.currency, o.discontinued, g.known AS new_known,
-        g.quantity AS new_quantity, coalesce(g.unit_cost, o.unit_cost) AS new_cost, g.currency AS new_currency,
-        g.observed_at AS new_time, o.ean,
+    SELECT o.supplier, o.sku, o.quantity, o.unit_cost, o.currency, o.discontinued, o.ean, g.observed_at AS new_time, n.*,
         (o.known, o.quantity, o.unit_cost, o.currency)
-            IS DISTINCT FROM (g.known, g.quantity, coalesce(g.unit_cost, o.unit_cost), g.currency) AS differs
+            IS DISTINCT FROM (n.new_known, n.new_quantity, n.new_cost, n.new_currency) AS differs
     FROM given g JOIN offers o ON o.supplier = g.supplier AND o.ean = g.ean AND o.observed_at < g.observed_at
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT 1 FROM offers b WHERE b.supplier = o.supplier AND b.ean = o.ean AND b.sku <> o.sku
+                AND (b.discontinued, -b.quantity, b.sku) < (o.discontinued, -o.quantity, o.sku)
+        ) AS outranked, EXISTS (
+            SELECT 1 FROM cost_holds h WHERE h.supplier = o.supplier AND h.sku = o.sku AND h.state = 'held'
+        ) AS held
+    ) r
+    CROSS JOIN LATERAL (
+        SELECT g.known AND (o.known OR NOT r.outranked) AS new_known,
+            CASE WHEN r.outranked THEN least(o.quantity, g.quantity) ELSE g.quantity END AS new_quantity,
+            c.costed, CASE WHEN c.costed THEN g.unit_cost ELSE o.unit_cost END AS new_cost,
+            CASE WHEN c.costed THEN g.currency ELSE o.currency END AS new_currency
+        FROM (SELECT g.unit_cost IS NOT NULL AND NOT r.outranked AND NOT r.held AS costed) c
+    ) n
     ORDER BY o.supplier, o.sku FOR UPDATE OF o
 ), written AS (
     UPDATE offers o SET known = s.new_known, quantity = s.new_quantity, unit_cost = s.new_cost,
-        currency = s.new_currency, observed_at = s.new_time
+        currency = s.new_currency, observed_at = s.new_time,
+        cost_observed_at = CASE WHEN s.costed THEN s.new_time ELSE o.cost_observed_at END
     FROM standing s WHERE o.supplier = s.supplier AND o.sku = s.sku
 ), remembered AS (
     INSERT INTO offer_changes (supplier, sku, until, quantity, unit_cost, currency, discontinued, source)
     SELECT supplier, sku, new_time, quantity, unit_cost, currency, discontinued, 'order' FROM standing WHERE differs
 ), forgotten AS (
-    DELETE FROM feed_rows f USING standing s WHERE s.differs AND f.supplier = s.supplier AND f.sku = s.sku
+    UPDATE feed_rows f SET hash = 0 FROM standing s
+    WHERE s.differs AND f.supplier = s.supplier AND f.sku = s.sku AND f.hash <> 0
 ), shown AS (
-    UPDATE listings l SET dirty_since = s.new_time FROM standing s
-    WHERE s.differs AND l.ean = s.ean AND l.dirty_since IS NULL
+    SELECT l.channel, l.variant_id FROM listings l WHERE l.ean IN (SELECT ean FROM standing WHERE differs)
+    ORDER BY l.channel, l.variant_id FOR UPDATE
+), dirty AS (
+    UPDATE listings l SET dirty_since = clock_timestamp() FROM shown s
+    WHERE l.channel = s.channel AND l.variant_id = s.variant_id
 )
-INSERT INTO offers (supplier, sku, ean, known, quantity, unit_cost, currency, observed_at)
-SELECT g.supplier, g.ean, g.ean, g.known, g.quantity, g.unit_cost, g.currency, g.observed_at
+INSERT INTO offers (supplier, sku, ean, known, quantity, unit_cost, currency, observed_at, cost_observed_at)
+SELECT g.supplier, g.ean, g.ean, g.known, g.quantity, g.unit_cost, g.currency, g.observed_at,
+    CASE WHEN g.unit_cost IS NOT NULL THEN g.observed_at END
 FROM given g WHERE NOT EXISTS (SELECT 1 FROM offers o WHERE o.supplier = g.supplier AND o.ean = g.ean)
 ORDER BY g.supplier, g.ean
 ON CONFLICT (supplier, sku) DO NOTHING

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from adapters.database.engine import Database
 
 BATCH = 5_000
+FEW = 20
 
 _OFFER_CHANGES = text("""
 DELETE FROM offer_changes WHERE id IN (SELECT id FROM offer_changes WHERE until < :before ORDER BY until LIMIT :batch)
@@ -29,9 +30,35 @@ DELETE FROM reconciliations
 WHERE id IN (SELECT id FROM reconciliations WHERE ended_at < :before ORDER BY id LIMIT :batch)
 """)
 
+# With their items, which may be a quarter of a million each: few at once.
+_PUBLICATIONS = text("""
+DELETE FROM publications WHERE id IN (SELECT id FROM publications WHERE ended_at < :before ORDER BY id LIMIT :batch)
+""")
+
+_PUSHES = text("""
+DELETE FROM feed_pushes WHERE id IN (
+    SELECT id FROM feed_pushes WHERE received_at < :before AND run_id IS NOT NULL ORDER BY id LIMIT :batch
+)
+""")
+
+# What a person decided last on a cost still counts when the supplier repeats it; what was superseded never does.
+_HOLDS = text("""
+DELETE FROM cost_holds WHERE id IN (
+    SELECT id FROM cost_holds WHERE decided_at < :before AND state = 'superseded' ORDER BY id LIMIT :batch
+)
+""")
+
 # Each is its own kind of history: what is deleted, and whose time decides.
 OFFER_CHANGES, RUNS, RECONCILIATIONS = "offer_changes", "runs", "reconciliations"
-_STATEMENTS = {OFFER_CHANGES: _OFFER_CHANGES, RUNS: _RUNS, RECONCILIATIONS: _RECONCILIATIONS}
+PUBLICATIONS, PUSHES, HOLDS = "publications", "pushes", "holds"
+_STATEMENTS = {
+    OFFER_CHANGES: _OFFER_CHANGES,
+    RUNS: _RUNS,
+    PUSHES: _PUSHES,
+    HOLDS: _HOLDS,
+    RECONCILIATIONS: _RECONCILIATIONS,
+    PUBLICATIONS: _PUBLICATIONS,
+}
 
 
 def prune_batch(database: Database, kind: str, *, before: datetime, batch: int) -> int:

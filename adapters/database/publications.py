@@ -87,6 +87,12 @@ def open_new(tx: Transaction, channel: str, *, now: datetime) -> int:
     return int(tx.execute(statement, {"channel": channel, "now": now}).scalar_one())
 
 
+def hold_preparing(tx: Transaction, publication_id: int) -> bool:
+    """Keep a publication from being sealed until this transaction ends. False where it is sealed already."""
+    query = text("SELECT state FROM publications WHERE id = :id FOR SHARE")
+    return bool(tx.execute(query, {"id": publication_id}).scalar_one() == PublicationState.PREPARING)
+
+
 def replace_items(
     tx: Transaction, publication_id: int, variant_ids: Sequence[str], changes: Sequence[ListingChange]
 ) -> None:
@@ -206,11 +212,20 @@ def keep_outcomes(
 
     A change that was only in bad company (``NOT_APPLIED``) is still waiting. ``times``: it was tried so often.
     """
+    _lock_listings(tx, publication.channel, variant_ids)
     taken = [variant for variant in variant_ids if variant not in refusals]
     about = {"id": publication.id, "channel": publication.channel, "now": now}
     tx.execute(_TAKEN, {**about, "variants": taken})
     given = {one: code for one in variant_ids if (code := refusals.get(one, NOT_APPLIED)) != NOT_APPLIED}
     tx.execute(_NOT_TAKEN, {**about, "variants": list(given), "codes": list(given.values()), "times": times})
+
+
+def _lock_listings(tx: Transaction, channel: str, variant_ids: Sequence[str]) -> None:
+    """Lock in the order in which feeds and orders do that mark listings: an answer of the shop must not be a deadlock's loss."""
+    query = text(
+        "SELECT 1 FROM listings WHERE channel = :channel AND variant_id = ANY(:variants) ORDER BY variant_id FOR UPDATE"
+    )
+    tx.execute(query, {"channel": channel, "variants": list(variant_ids)})
 
 
 def finish(tx: Transaction, publication: Publication, *, now: datetime) -> Counts:

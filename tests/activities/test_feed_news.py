@@ -311,11 +311,9 @@ async def test_the_oldest_orders_are_woken_first_and_no_more_than_a_run_may_wake
     assert news.woken == [waiting[2][1], waiting[1][1]]
 
 
-@pytest.mark.parametrize("switch", [{"quantities": True}, {"prices": True}], ids=str)
-async def test_the_publisher_of_a_shop_that_shows_what_changed_is_asked_to_look(
-    news: News, switch: dict[str, bool]
-) -> None:
-    news.publish(**switch)
+@pytest.mark.parametrize("switch", ["quantities", "prices"])
+async def test_the_publisher_of_a_shop_that_shows_what_changed_is_asked_to_look(news: News, switch: str) -> None:
+    news.publish(**{switch: True}, location="1", pricing={"rules": [{"name": "all", "markup": "0.3"}]})
     news.list_article(dirty=True)
 
     told = await news.tell(news.arrives(1))
@@ -326,7 +324,7 @@ async def test_the_publisher_of_a_shop_that_shows_what_changed_is_asked_to_look(
 
 @pytest.mark.parametrize(("on", "dirty"), [(False, True), (True, False)], ids=["switched off", "nothing changed"])
 async def test_no_publisher_is_asked_in_vain(news: News, on: bool, dirty: bool) -> None:
-    news.publish(quantities=on)
+    news.publish(quantities=on, location="1")
     news.list_article(dirty=dirty)
 
     assert (await news.tell(news.arrives(1))).channels == 0
@@ -334,7 +332,7 @@ async def test_no_publisher_is_asked_in_vain(news: News, on: bool, dirty: bool) 
 
 
 async def test_while_temporal_is_away_the_stage_fails_and_is_tried_again(news: News) -> None:
-    news.publish(quantities=True)
+    news.publish(quantities=True, location="1")
     news.list_article(dirty=True)
     news.waiting(1)
     step = news.arrives(1)

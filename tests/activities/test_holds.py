@@ -60,7 +60,7 @@ class Shelf:
         )
 
     def hold(self, sku: str, new: str, run_id: int, **values: Any) -> int:
-        usual = {"supplier": "bts", "sku": sku, "old_cost": "10", "new_cost": new, "currency": "EUR"}
+        usual: dict[str, Any] = {"supplier": "bts", "sku": sku, "old_cost": "10", "new_cost": new, "currency": "EUR"}
         usual |= {"old_currency": "EUR", "run_id": run_id, "held_at": START - HOUR, "state": "held"}
         return self.write("cost_holds", **(usual | values))
 
@@ -315,6 +315,30 @@ def test_history_is_deleted_once_its_time_has_passed(upkeep: Upkeep) -> None:
     assert len(upkeep.world.rows("SELECT 1 FROM offer_changes")) == 1
     assert len(upkeep.world.rows("SELECT 1 FROM reconciliations")) == 1
     assert upkeep.prune() == 0
+
+
+def test_what_was_published_pushed_and_superseded_goes_too_and_what_may_still_count_stays(upkeep: Upkeep) -> None:
+    shelf = Shelf(upkeep.world)
+    at = {days: START - timedelta(days=days) for days in (89, 91, 399, 401)}
+    for number, (began, ended) in enumerate([(at[91], at[91]), (at[89], at[89]), (at[91], None)]):
+        about = {"id": number, "channel": "main", "state": "done", "bulk": False, "items": 1}
+        shelf.write("publications", started_at=began, ended_at=ended, **about)
+        item = {"product_id": "p", "inventory_item_id": "i"}
+        shelf.write("publication_items", publication_id=number, variant_id="v", **item)
+    for number, (received, run_id) in enumerate([(at[401], 7), (at[401], None), (at[399], 7)]):
+        about = {"supplier": "bts", "feed": "hot", "delivery_id": str(number), "body": b"x"}
+        shelf.write("feed_pushes", received_at=received, run_id=run_id, **about)
+    for state, decided in (("superseded", at[401]), ("superseded", at[399]), ("rejected", at[401])):
+        shelf.hold("A", "17", 7, state=state, decided_at=decided)
+    assert upkeep.prune() == 3
+    kept = "SELECT id FROM publications ORDER BY id"
+    assert [row["id"] for row in upkeep.world.rows(kept)] == [1, 2]
+    assert len(upkeep.world.rows("SELECT 1 FROM publication_items")) == 2
+    assert [row["delivery_id"] for row in upkeep.world.rows("SELECT * FROM feed_pushes ORDER BY id")] == ["1", "2"]
+    assert [row["state"] for row in upkeep.world.rows("SELECT state FROM cost_holds ORDER BY id")] == [
+        "superseded",
+        "rejected",
+    ]
 
 
 def test_much_history_goes_in_batches(upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,12 +103,6 @@ def test_a_switch_to_observe_takes_back_what_has_not_left_yet(world: SupplyWorld
     assert len(world.rows("SELECT 1 FROM listings WHERE dirty_since IS NOT NULL")) == 2
 
 
-def test_stock_without_a_location_to_keep_it_at_is_not_published(world: SupplyWorld) -> None:
-    world.configure(location="")
-    stocked(world, 1)
-    assert world.publish() is None
-
-
 def test_a_killed_publication_goes_on_where_it_was_under_the_same_key(
     world: SupplyWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
