@@ -68,16 +68,20 @@ PROMOTIONS = st.builds(
 )
 
 
+def _with_names_of_their_own(promotions: list[Promotion]) -> tuple[Promotion, ...]:
+    return tuple(one.model_copy(update={"name": f"promotion-{number}"}) for number, one in enumerate(promotions))
+
+
 def pricings(**known: st.SearchStrategy[Any]) -> st.SearchStrategy[Pricing]:
     usual: dict[str, st.SearchStrategy[Any]] = {
         "currency": st.sampled_from(CURRENCIES),
         "rules": st.builds(lambda rule: (rule, LAST_RULE), RULES),
-        "promotions": st.lists(PROMOTIONS, max_size=3).map(tuple),
+        "promotions": st.lists(PROMOTIONS, max_size=3).map(_with_names_of_their_own),
         "min_margin": decimals("0", "0.95"),
         "tax_rate": st.sampled_from(("0", "0.055", "0.21")).map(Decimal),
         "prices_include_tax": st.booleans(),
         "keep_map": st.booleans(),
-        "max_recommended": st.none() | decimals("0", "3"),
+        "max_recommended": st.none() | decimals("0.0001", "3"),
         "endings": st.lists(st.sampled_from(ENDINGS).map(Decimal), max_size=3).map(tuple),
         "rounding": st.sampled_from(Rounding),
     }
@@ -119,7 +123,7 @@ def test_the_advertised_minimum_is_kept(product: PricedProduct, pricing: Pricing
     assert advertised is None or (isinstance(advertised, Decimal) and decision.price >= advertised)
 
 
-@given(products(recommended=money()), pricings(max_recommended=decimals("0", "3")), RATES)
+@given(products(recommended=money()), pricings(max_recommended=decimals("0.0001", "3")), RATES)
 def test_a_price_over_the_cap_is_the_lowest_that_margin_and_advertised_minimum_allow(
     product: PricedProduct, pricing: Pricing, rates: Rates
 ) -> None:
