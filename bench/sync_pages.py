@@ -5,7 +5,6 @@ Real activities against the simulated BTSWholesaler. Alone: ``python -m bench.sy
 
 import argparse
 import json
-import resource
 import sys
 import time
 from dataclasses import replace
@@ -55,14 +54,12 @@ def measure(database_url: str, folder: Path, articles: int = 1_000_000) -> dict[
         httpx.post(f"{url}/_sandbox/stock", json={"change": articles // 20, "seed": 2}, timeout=60).raise_for_status()
         changed, unchanged = _run(stages), _run(stages)
         database.close()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {
             "sync_pages_articles": articles,
             "sync_pages_first_seconds": first,
             "sync_pages_first_per_second": round(articles / first),
             "sync_pages_changed_seconds": changed,
             "sync_pages_unchanged_seconds": unchanged,
-            "sync_pages_peak_mb": round(peak),
         }
 
 
