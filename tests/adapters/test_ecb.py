@@ -1,5 +1,6 @@
 """The bank's rates over real HTTP: as it publishes them, and as nobody should believe them."""
 
+import asyncio
 import gzip
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -110,13 +111,10 @@ def test_each_fault_has_its_meaning_and_the_next_call_works(
 
 
 def test_a_body_without_end_is_given_up(served: Stage, rates: EcbRates) -> None:
-    sent = 0
-
     async def endless(_request: object) -> StreamingResponse:
         async def pieces() -> object:
-            nonlocal sent
-            for _ in range(10_000):
-                sent += 10_000
+            while True:  # until who reads it hangs up
+                await asyncio.sleep(0.001)
                 yield b" " * 10_000
 
         return StreamingResponse(pieces())  # type: ignore[arg-type]
@@ -124,7 +122,6 @@ def test_a_body_without_end_is_given_up(served: Stage, rates: EcbRates) -> None:
     served.put_on(Starlette(routes=[Route(PATH, endless)]))
     with pytest.raises(UnexpectedReply, match="longer than"):
         rates.fetch()
-    assert sent < 100_000_000
 
 
 def test_a_compressed_body_is_refused_before_it_is_unpacked(served: Stage, rates: EcbRates) -> None:

@@ -203,7 +203,7 @@ class Story:
     async def _meanwhile(self) -> None:
         """While nobody knows yet that the killed attempts are lost: runs that are asked for at the same time."""
         self._say("runs at the same time")
-        for _ in range(2):
+        for _ in range(3):  # each round leads to one run at least; who comes while it waits to begin, joins it
             await asyncio.gather(*(self._due(number) for number in range(3)), *(self._asked() for _ in range(3)))
             await self.scene.ended(OFTEN)
         self.fire.often = self.scene.rows("SELECT * FROM feed_runs WHERE supplier = :one ORDER BY id", one=OFTEN)
