@@ -28,6 +28,9 @@ class CommandName(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     EXTEND_TRACKING = "extend_tracking"  # keep asking the supplier for this much longer
+    WAIT = "wait"  # for stock, for this long
+    ASK_CUSTOMER = "ask_customer"  # by mail, with a link: wait, take something else, or cancel
+    SHIP_AVAILABLE = "ship_available"  # deliver what is there, cancel the rest
 
 
 _REQUIRED: dict[CommandName, tuple[str, ...]] = {
@@ -35,6 +38,7 @@ _REQUIRED: dict[CommandName, tuple[str, ...]] = {
     CommandName.MARK_SHIPPED: ("tracking_number",),
     CommandName.CHANGE_ADDRESS: ("address_id",),
     CommandName.EXTEND_TRACKING: ("extend_by",),
+    CommandName.WAIT: ("wait_for",),
 }
 
 
@@ -55,6 +59,7 @@ class Command(StrictContract):
     tracking_number: Reference | None = None
     carrier: Reference | None = None
     extend_by: Annotated[Duration, Field(gt=timedelta(0), le=MOST_EXTENSION)] | None = None
+    wait_for: Annotated[Duration, Field(gt=timedelta(0), le=MOST_EXTENSION)] | None = None
 
     @model_validator(mode="after")
     def _carries_what_it_needs(self) -> Self:
@@ -89,3 +94,24 @@ class ShipmentReported(Contract):
     """A fact from a supplier's push, already stored as parcel rows."""
 
     event_id: Identifier
+
+
+class StockArrived(Contract):
+    """Something that a waiting order lacked may be had now; ``event_id`` names the feed's run or the sweep's look."""
+
+    event_id: Identifier
+
+
+class CustomerAnswered(Contract):
+    """A customer has answered; the answer is stored with the question."""
+
+    event_id: Identifier
+    question_id: int = Field(ge=1)
+
+
+class UnitsReturned(Contract):
+    """A supplier will not deliver some units of a purchase order that goes on: the order plans them again."""
+
+    event_id: Identifier
+    supplier: Identifier
+    units: int = Field(ge=1)

@@ -3,19 +3,23 @@
 Credentials are named, never written: ``token_env = "BTS_TOKEN"`` reads that environment variable when it is needed.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_validator
 
-from models.base import Duration, Slug, StrictContract
+from models import name_faults
+from models.backordering import Backorders, Customers
+from models.base import Duration, EnvironmentName, Slug, StrictContract
+from models.faults import refuse
 from models.feeds import Feeds
+from models.routing_rules import Routing
 from models.statuses import Mode
+from models.stock import Stock
 from models.supply import LowStock, Publishing, Reconciling, Supply
+from models.terms import Terms
 
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]+@[^@\s<>]+$", max_length=254)]
 Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,255}$")]
 HOUR = timedelta(hours=1)
@@ -50,8 +54,8 @@ class Supplier(StrictContract):
 
     adapter: Slug
     display_name: str = Field(min_length=1, max_length=60)
-    base_url: HttpUrl
-    token_env: EnvironmentName
+    base_url: HttpUrl | None = None  # each adapter says whether it needs one, and a credential
+    token_env: EnvironmentName | None = None
     mode: Mode = Mode.OBSERVE
     enabled: bool = True
     options: dict[str, str] = Field(default_factory=dict)  # the adapter's own settings, e.g. payment_method
@@ -64,22 +68,18 @@ class Supplier(StrictContract):
     submit_timeout: Duration = timedelta(minutes=3)
     read_timeout: Duration = timedelta(seconds=20)
     unreachable_deadline: Duration = timedelta(days=1)
+    cancel_deadline: Duration = timedelta(days=1)
     account_hold_probe: Duration = timedelta(minutes=15)
     max_concurrent_calls: int = Field(default=10, ge=1, le=200)
     calls_per_second: float | None = Field(default=None, gt=0, le=1000)  # orders and feeds share it; orders go first
     feeds: Feeds = Field(default_factory=dict)
+    terms: Terms = Terms()
 
     @model_validator(mode="after")
     def _intervals_are_positive(self) -> Self:
         if any(interval <= timedelta(0) for interval in self.tracking_plan):
             raise ValueError("every interval of tracking_plan must be longer than zero")
         return self
-
-
-class Routing(StrictContract):
-    """Who gets a line: the first supplier of this list that has it."""
-
-    priority: tuple[Slug, ...] = Field(min_length=1)
 
 
 class People(StrictContract):
@@ -114,37 +114,11 @@ class Configuration(StrictContract):
     supply: Supply = Supply()
     reconciling: Reconciling = Reconciling()
     low_stock: LowStock = LowStock()
+    stock: Stock = Stock()
+    backorders: Backorders = Backorders()
+    customers: Customers | None = None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        unknown = [name for name in self.routing.priority if name not in self.suppliers]
-        if unknown:
-            raise ValueError(f"routing.priority names unknown suppliers: {', '.join(unknown)}")
-        if len(set(self.routing.priority)) != len(self.routing.priority):
-            raise ValueError("routing.priority names a supplier twice")
-        domains = [channel.shop_domain for channel in self.channels.values()]
-        if len(set(domains)) != len(domains):
-            raise ValueError("two channels name the same shop_domain")
+        refuse("Configuration", name_faults.of_configuration(self))
         return self
-
-    @model_validator(mode="after")
-    def _supply_names_agree(self) -> Self:
-        """A rule for a supplier that is misspelt would silently fit nothing."""
-        strange = [f"{place} names {name}" for place, name in self._supplier_names() if name not in self.suppliers]
-        if strange:
-            raise ValueError(f"no such suppliers: {'; '.join(dict.fromkeys(strange))}")
-        return self
-
-    def _supplier_names(self) -> Iterator[tuple[str, Slug]]:
-        for name, channel in self.channels.items():
-            place, publishing = f"channels.{name}.publishing", channel.publishing
-            yield from ((f"{place}.safety_stock", each) for each in publishing.safety_stock)
-            if publishing.pricing is not None:
-                wanted = [(rule.name, rule.suppliers) for rule in publishing.pricing.rules]
-                wanted += [(promotion.name, promotion.suppliers) for promotion in publishing.pricing.promotions]
-                yield from ((f"{place}.pricing {title}", each) for title, suppliers in wanted for each in suppliers)
-        for hold in self.supply.holds:
-            yield from (("supply.holds", each) for each in hold.suppliers)
-        for attribute, best_first in self.supply.precedence.items():
-            yield from ((f"supply.precedence.{attribute}", each) for each in best_first)
-        yield from (("low_stock.own", each) for each in self.low_stock.own)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from models.backordering import CustomerChoice, ShortageAction
 from models.base import Contract, CountryCode, Identifier, Reference, Slug, Timestamp
 from models.commands import Command
 from models.money import Money
@@ -68,12 +69,20 @@ class Screening(Contract):
     task: OpenTask | None = None
 
 
+class ShortageWord(Contract):
+    """What a person, a customer or a deadline has decided about units that nobody can deliver."""
+
+    action: ShortageAction
+    until: Timestamp | None = None  # for waiting
+
+
 class PlanRequest(OrderRef):
     """Plan the open quantity. The same plan number always returns the same purchase orders."""
 
     plan_no: int = Field(ge=1)
-    excluded: tuple[Identifier, ...] = ()
-    only_supplier: Identifier | None = None
+    excluded: tuple[Identifier, ...] = ()  # suppliers that did not deliver their share
+    word: ShortageWord | None = None  # overrules the policy for what can't be routed this time
+    ship_available: bool = False  # a person's word: deliver what is there
 
 
 class PurchaseOrderRequest(Contract):
@@ -96,19 +105,54 @@ class PurchaseOrderRequest(Contract):
 class PlanVerdict(StrEnum):
     """What planning found."""
 
-    PLANNED = "planned"
-    ASK = "ask"
-    NOTHING_OPEN = "nothing_open"
+    PLANNED = "planned"  # purchase orders to place; a shortage beside them is possible
+    SHORT = "short"  # nothing to place, and units that nobody can deliver
+    ASK = "ask"  # a person must say which article a line is
+    NOTHING_OPEN = "nothing_open"  # nothing is open that no purchase order covers
     CANCELLED = "cancelled"
 
 
+class Shortage(Contract):
+    """Units that nobody can deliver now, and what is done about them until stock arrives.
+
+    ``WAIT`` and ``ASK_CUSTOMER`` end at ``until``; then the order is planned again with ``then`` as its word. The
+    customer's answer, stored by the page, arrives as a signal that names ``question_id``. ``ASK_PERSON`` has its task.
+    ``CANCEL`` has been done: the units count as cancelled.
+    """
+
+    action: ShortageAction
+    units: int = Field(ge=1)
+    until: Timestamp | None = None
+    then: ShortageAction = ShortageAction.ASK_PERSON
+    question_id: int | None = None
+    task: OpenTask | None = None
+
+
 class PlanResult(Contract):
-    """Result of planning: the purchase orders to place, the task in their way, or both (a release before placing)."""
+    """Result of planning: the purchase orders to place, the task in their way, what nobody can deliver, or several."""
 
     verdict: PlanVerdict
     mode: Mode = Mode.LIVE
     purchase_orders: tuple[PurchaseOrderRequest, ...] = ()
     task: OpenTask | None = None
+    shortage: Shortage | None = None
+
+
+class QuestionEnding(OrderRef):
+    """A customer's question is over: answered, silent until its deadline, or overtaken by stock or a cancel."""
+
+    question_id: int
+    overtaken: bool = False
+
+
+class QuestionSettled(Contract):
+    """Result of ending a question: what follows. ``cancelled`` and ``changed`` count lines; both lead to a new plan."""
+
+    choice: CustomerChoice | None = None  # None: it was overtaken
+    silent: bool = False
+    cancelled: int = 0
+    changed: int = 0
+    word: ShortageWord | None = None  # for the next plan: what the customer will have for the rest
 
 
 class PurchaseOrderOutcome(Contract):
@@ -139,6 +183,7 @@ class StepVerdict(StrEnum):
     REJECTED = "rejected"  # the supplier will not take it: plan again elsewhere
     UNKNOWN = "unknown"  # the request left and nobody knows what became of it
     CANCELLED = "cancelled"  # the supplier cancelled it
+    TOO_LATE = "too_late"  # the supplier can't stop it any more
     PARTIAL = "partial"  # something shipped, more is to come
     EXHAUSTED = "exhausted"  # the plan is spent
     UNCLEAR = "unclear"  # the supplier says something nobody knows
@@ -150,6 +195,7 @@ class StepResult(Contract):
 
     verdict: StepVerdict
     task: OpenTask | None = None
+    declined: int = 0  # units that the supplier has declined in all so far: the order plans them again
 
 
 class SubmitRequest(PurchaseOrderRef):
@@ -173,6 +219,14 @@ class PollRequest(PurchaseOrderRef):
     confirmed_at: Timestamp
     plan: tuple[timedelta, ...]
     final_grace: timedelta
+    declined: int = 0  # units that the lifecycle knows to be declined: more of them end the poll
+    unasked: bool = False  # where the plan is spent, nobody is asked: the lifecycle knows what to do
+
+
+class CancelRequest(PurchaseOrderRef):
+    """Ask the supplier to stop a placed purchase order; without a clear answer, stop asking at ``until``."""
+
+    until: Timestamp
 
 
 class ConfirmRequest(PurchaseOrderRef):
@@ -198,9 +252,13 @@ class FulfilmentResult(StepResult):
 
 
 class PurchaseOrderEnding(PurchaseOrderRef):
-    """Record how a purchase order ended, and release what it held."""
+    """Record how a purchase order ended, and release what it held.
+
+    ``given_up``: its supplier may still deliver it. Where it was placed there, the answer says how to watch it.
+    """
 
     ending: PurchaseOrderState
+    given_up: bool = False
 
 
 class OrderEnding(OrderRef):
@@ -256,3 +314,19 @@ class SweepReport(Contract):
     delivered: int = 0
     fetched: int = 0
     stalled: int = 0
+    woken: int = 0  # orders that waited for stock which is there now
+
+
+class StragglerRequest(PurchaseOrderRef):
+    """Input of ``StragglerWorkflow``: a purchase order given up at a supplier that may still deliver it."""
+
+    number: Reference
+    profile: SupplierProfile
+    confirmed_at: Timestamp
+    until: Timestamp  # then nobody looks any more
+
+
+class StragglerOutcome(Contract):
+    """Result of ``StragglerWorkflow``: whether the supplier delivered after all, which is then a person's to sort out."""
+
+    late: bool

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from models.base import CurrencyCode, Duration, Slug, Span, StrictContract
+from models.base import CurrencyCode, Duration, EnvironmentName, Slug, Span, StrictContract
 from models.feed_sources import (
     delimiter_problem,
     encoding_problem,
@@ -19,7 +19,6 @@ from models.feed_sources import (
     time_format_problem,
 )
 
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{2,63}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 MINUTE = timedelta(minutes=1)
 

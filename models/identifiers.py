@@ -12,6 +12,7 @@ MAIL_WORKFLOW_ID = "outbox/mail"
 SWEEP_WORKFLOW_ID = "sweep/intake"
 RATES_WORKFLOW_ID = "rates/ecb"
 STOCK_WATCH_WORKFLOW_ID = "stock/watch"
+SCORECARDS_WORKFLOW_ID = "scorecards"
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -24,6 +25,11 @@ def order_workflow_id(channel: str, storefront_order_id: str) -> str:
 def purchase_order_workflow_id(channel: str, storefront_order_id: str, supplier: str, attempt: int) -> str:
     """Name the lifecycle of one supplier's share; ``attempt`` counts the purchase orders of this order at that supplier."""
     return f"purchase-order/{channel}/{storefront_order_id}/{supplier}/{attempt}"
+
+
+def straggler_workflow_id(number: str) -> str:
+    """Name the watch over a purchase order that was given up at a supplier which may still deliver it."""
+    return f"straggler/{number}"
 
 
 def sync_workflow_id(supplier: str, feed: str) -> str:

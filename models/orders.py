@@ -40,6 +40,7 @@ class OrderLine(Contract):
     quantity: int = Field(gt=0, le=100_000)
     unit_price: Amount = Field(ge=0)
     requires_shipping: bool = True
+    grams: int = Field(default=0, ge=0)  # of one unit; 0 where nobody said
 
 
 class IncomingOrder(Contract):
@@ -56,6 +57,11 @@ class IncomingOrder(Contract):
     updated_at: Timestamp
     address: Address
     lines: tuple[OrderLine, ...] = Field(min_length=1, max_length=MAX_LINES)
+    # How it wants to be delivered, in lower-case words: routing rules read them.
+    tags: tuple[str, ...] = ()
+    customer_group: str = ""
+    preference: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def goods_total(self) -> Decimal:

@@ -3,7 +3,6 @@
 Tuples where a catalogue has a million of them: they are made straight from rows, several times faster than classes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,14 +16,12 @@ class PoolOffer(NamedTuple):
 
     supplier: str
     sku: str  # the supplier's own
-    quantity: int
+    deliverable: int  # units that one more order can have: whole packs, and not below the supplier's minimum
     usable: bool  # the supplier knows it and goes on having it, and said so not too long ago
     unit_cost: Decimal | None = None
     currency: str = "EUR"
     lead_days: int | None = None
     available_on: date | None = None
-    minimum: int | None = None
-    pack: int | None = None
     recommended_price: Decimal | None = None
     map_price: Decimal | None = None
     brand: str = ""
@@ -37,14 +34,10 @@ class PoolOffer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SellingRules:
-    """How a channel shows a pool."""
+    """Which of a pool's offers count, and since when a date is past."""
 
-    priority: tuple[str, ...]  # the suppliers that may be ordered from, best first; no other's stock is shown
+    priority: tuple[str, ...]  # the suppliers that may be ordered from, best first
     today: date
-    buffer: int = 0
-    buffer_share: Decimal = Decimal(0)
-    safety_stock: Mapping[str, int] | None = None  # per supplier
-    max_quantity: int | None = None
 
 
 class ShelfItem(NamedTuple):

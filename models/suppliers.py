@@ -91,6 +91,13 @@ ACKNOWLEDGING = frozenset(
 )  # states that say: we have it, we deliver
 
 
+class DeclinedLine(Contract):
+    """Units of an article that a supplier has said it will not deliver, of an order it otherwise accepts."""
+
+    ean: Ean
+    quantity: int = Field(gt=0)
+
+
 class PlacedOrder(Contract):
     """The supplier's answer to a purchase order."""
 
@@ -99,6 +106,7 @@ class PlacedOrder(Contract):
     status_text: StatusText = ""
     total: Money | None = None
     expected_delivery: Timestamp | None = None
+    declined: tuple[DeclinedLine, ...] = ()
 
 
 class TrackedParcel(Contract):
@@ -116,6 +124,15 @@ class SupplierOrderStatus(Contract):
     state: SupplierState
     status_text: StatusText = ""
     parcels: tuple[TrackedParcel, ...] = ()
+    declined: tuple[DeclinedLine, ...] = ()  # all that it has declined so far; said again, it means the same
+
+
+class Cancellation(StrEnum):
+    """A supplier's answer to a wish to cancel."""
+
+    CANCELLED = "cancelled"
+    TOO_LATE = "too_late"
+    REQUESTED = "requested"  # taken note of: its order's state will tell
 
 
 class Offer(Contract):
@@ -142,5 +159,7 @@ class SupplierProfile(Contract):
     submit_timeout: timedelta
     read_timeout: timedelta
     unreachable_deadline: timedelta
+    cancel_deadline: timedelta = timedelta(days=1)  # how long its answer to a wish to cancel is awaited
+    reroute_silent: bool = False  # no acknowledgement in time: cancel it there and order elsewhere, unasked
     remind_after: timedelta
     escalate_after: timedelta

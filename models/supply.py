@@ -21,7 +21,6 @@ class Publishing(StrictContract):
     location: str = ""  # the storefront's own id of the location whose stock we keep, e.g. a number at Shopify
     buffer: Count = 0  # subtracted from every sum: what may be sold before the next sync
     buffer_share: float = Field(default=0.0, ge=0, lt=1)
-    safety_stock: dict[Slug, Count] = Field(default_factory=dict)  # per supplier, subtracted from each of its offers
     max_quantity: int | None = Field(default=None, ge=1)  # shown at most
     stale_after: Interval = timedelta(days=3)  # an offer not confirmed for this long counts as 0
     bulk_from: int = Field(default=500, ge=1)  # changes; fewer go as ordinary calls
@@ -47,6 +46,7 @@ class Supply(StrictContract):
     )  # attribute -> suppliers, best first; "*" else
     drafts: bool = False  # new products become drafts in the shops
     rates_every: Interval | None = timedelta(days=1)  # exchange rates; null: never asked for
+    scorecards_every: Interval | None = timedelta(hours=1)  # how suppliers did lately; null: only on command
     rates_url: HttpUrl = HttpUrl("https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml")
 
 

@@ -7,6 +7,7 @@ there is fetched again, and an unchanged million of rows writes nothing to the l
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     Float,
@@ -47,6 +48,9 @@ offers = Table(
         "cost_observed_at", WHEN
     ),  # the same of its cost: a nightly price list is no older than a quarter-hour's stock
     Index("offers_ean_ix", "ean"),
+    # Units that our orders hold, or have taken and the supplier's figure does not show yet: the sum of `reservations`.
+    Column("reserved", Integer, nullable=False, server_default="0"),
+    CheckConstraint("reserved >= 0", name="reserved"),
     # Most changes touch no indexed column: with room on the page they rewrite no index.
     postgresql_with={"fillfactor": 85},
 )

@@ -8,8 +8,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -20,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -96,12 +99,17 @@ orders = Table(
     Column("ship_country", Text),
     Column("placed_at", WHEN, nullable=False),
     Column("storefront_updated_at", WHEN, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("customer_group", Text, nullable=False, server_default=""),
+    Column("preference", Text, nullable=False, server_default=""),  # what the customer stated, e.g. "fast"
+    Column("needs", ARRAY(Text), nullable=False, server_default="{}"),  # what a supplier must provide for it
     Column("content_key", Text, nullable=False),  # what was bought: a redelivery with other lines is noticed
     Column("address_id", BigInteger),  # the newest one: what a parcel would be sent to now
     Column("received_at", WHEN, nullable=False),
     Column("startable_at", WHEN),
     Column("started_at", WHEN),  # null while no start has reached Temporal
     Column("first_run_id", Text),  # the chain of runs that owns this order
+    Column("last_plan", Integer, nullable=False, server_default="0"),  # the highest plan number that was minted
     Column("cancel_requested_at", WHEN),
     Column("ended_at", WHEN),
     UniqueConstraint("channel", "storefront_order_id"),
@@ -136,13 +144,37 @@ order_lines = Table(
     Column("cancelled", Integer, nullable=False, server_default="0"),
     Column("refunded", Integer, nullable=False, server_default="0"),
     Column("unit_price", MONEY, nullable=False),
+    Column("grams", Integer, nullable=False, server_default="0"),  # of one unit
     Column("requires_shipping", Boolean, nullable=False),
     Column("ean", Text),  # as the storefront or a person's mapping gives it
+    Column("substitute_ean", Text),  # what the customer takes instead; it outranks both
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint(
         "shipped >= 0 AND cancelled >= 0 AND refunded >= 0 AND shipped + cancelled + refunded <= quantity",
         name="balance",
     ),
+)
+
+order_line_parts = Table(
+    "order_line_parts",  # of bundles only: what one unit of the line is made of, as it was first planned
+    metadata,
+    Column("order_id", BigInteger, primary_key=True),
+    Column("line_id", Text, primary_key=True),
+    Column("ean", Text, primary_key=True),
+    Column("per_unit", Integer, nullable=False),
+    ForeignKeyConstraint(["order_id", "line_id"], ["order_lines.order_id", "order_lines.line_id"]),
+    CheckConstraint("per_unit > 0", name="per_unit"),
+)
+
+route_pins = Table(
+    "route_pins",  # a person's word on who may deliver an order
+    metadata,
+    Column("order_id", BigInteger, ForeignKey("orders.id"), primary_key=True),
+    Column("urgent", Boolean, nullable=False, server_default=text("false")),
+    Column("only_supplier", Text),
+    Column("excluded", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("pinned_by", Text, nullable=False),
+    Column("pinned_at", WHEN, nullable=False),
 )
 
 article_mappings = Table(
@@ -162,7 +194,8 @@ plans = Table(
     Column("plan_no", Integer, primary_key=True),
     Column("configuration_id", BigInteger, ForeignKey("configurations.id"), nullable=False),
     Column("mode", Text, nullable=False),
-    Column("reasons", JSONB, nullable=False),  # per line: the candidates and why each was taken or passed over
+    Column("reasons", JSONB, nullable=False),  # RoutingPlan.as_document: candidates, costs by factor, why each lost
+    Column("shortage", JSONB),  # contracts.Shortage of what was left over, or null
     Column("planned_at", WHEN, nullable=False),
 )
 
@@ -190,6 +223,10 @@ purchase_orders = Table(
     Column("supplier_number", Text),
     Column("confirmed_at", WHEN),
     Column("acknowledged_at", WHEN),
+    Column("ship_by", Date),  # when it should leave the supplier, as planned
+    Column("arrive_by", Date),
+    Column("given_up_at", WHEN),  # left for another supplier though this one may still deliver it
+    Column("trouble", Integer, nullable=False, server_default="0"),  # doubts, outages and unclear answers, counted
     Column("fulfilment_id", Text, nullable=False, server_default=""),
     Column("ended_at", WHEN),
     Column("order_settled", Boolean, nullable=False, server_default=text("false")),
@@ -203,10 +240,137 @@ purchase_order_lines = Table(
     metadata,
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), primary_key=True),
     Column("line_id", Text, primary_key=True),
-    Column("ean", Text, nullable=False),
-    Column("quantity", Integer, nullable=False),
+    Column("ean", Text, primary_key=True),
+    Column("sku", Text, nullable=False, server_default=""),  # the supplier's own
+    Column("per_unit", Integer, nullable=False, server_default="1"),  # units of this article in one of the line
+    Column("quantity", Integer, nullable=False),  # ordered = shipped + declined + open
     Column("shipped", Integer, nullable=False, server_default="0"),
-    CheckConstraint("quantity > 0 AND shipped >= 0 AND shipped <= quantity", name="balance"),
+    Column("declined", Integer, nullable=False, server_default="0"),  # by the supplier, while it delivers the rest
+    Column("unit_cost", MONEY),  # as planned, in the order's currency
+    CheckConstraint(
+        "quantity > 0 AND shipped >= 0 AND declined >= 0 AND shipped + declined <= quantity", name="balance"
+    ),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    key(),
+    Column("supplier", Text, nullable=False),
+    Column("sku", Text, nullable=False),  # the offer's
+    Column("ean", Text, nullable=False),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), nullable=False),
+    Column("line_id", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("state", Text, nullable=False),  # held, consumed; released, taken_in, expired
+    Column("made_at", WHEN, nullable=False),
+    Column("expires_at", WHEN, nullable=False),  # where nobody works on the order any more
+    Column("consumed_at", WHEN),  # the acknowledgement: the supplier's own figure shows it some time later
+    Column("settled_at", WHEN),
+    CheckConstraint("quantity > 0", name="quantity"),
+    Index("reservations_purchase_order_id_ix", "purchase_order_id"),
+    Index("reservations_open_ix", "supplier", "sku", postgresql_where=text("state IN ('held', 'consumed')")),
+)
+
+backorders = Table(
+    "backorders",  # units of open orders that nobody could deliver when they were last planned
+    metadata,
+    key(),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    Column("line_id", Text, nullable=False),
+    Column("ean", Text, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("left_out", ARRAY(Text), nullable=False, server_default="{}"),  # suppliers that would not count for it
+    Column("had", Integer, nullable=False, server_default="0"),  # units that were to be had, when it was last planned
+    Column("since", WHEN, nullable=False),
+    Column("partial", Boolean, nullable=False, server_default=text("false")),  # any unit more is worth a plan
+    Column("planned_at", WHEN, nullable=False),
+    Column("woken_at", WHEN),  # when its order last heard that stock is there
+    Column("woken_for", Integer),  # and how much: the same units wake nobody twice
+    Column("until", WHEN),
+    Column("ended_at", WHEN),  # delivered after all, given up, or the order ended
+    UniqueConstraint("order_id", "line_id", "ean"),
+    Index("backorders_open_ix", "ean", postgresql_where=text("ended_at IS NULL")),
+)
+
+customer_questions = Table(
+    "customer_questions",
+    metadata,
+    key(),
+    Column("order_id", BigInteger, ForeignKey("orders.id"), nullable=False),
+    Column("lines", JSONB, nullable=False),  # [{line_id, ean, title, units, alternatives: [{ean, title, available}]}]
+    Column("when_silent", Text, nullable=False),
+    Column("asked_at", WHEN, nullable=False),
+    Column("answer_by", WHEN, nullable=False),
+    Column("wait_until", WHEN, nullable=False),  # what "wait" means
+    Column("answer", JSONB),  # backordering.Answer
+    Column("answered_at", WHEN),
+    Column("delivered_at", WHEN),  # when the workflow heard of the answer
+    Column("ended_at", WHEN),
+    Column("ending", Text),  # answered, silent or overtaken
+    Index("customer_questions_order_id_ix", "order_id"),
+    Index(
+        "customer_questions_undelivered_ix",
+        "answered_at",
+        postgresql_where=text("answered_at IS NOT NULL AND delivered_at IS NULL AND ended_at IS NULL"),
+    ),
+)
+
+scorecards = Table(
+    "scorecards",  # rolling figures, computed from purchase orders
+    metadata,
+    Column("supplier", Text, primary_key=True),
+    Column("computed_at", WHEN, nullable=False),
+    Column("purchase_orders", Integer, nullable=False),
+    Column("acknowledged_hours", Float),
+    Column("late_share", Float, nullable=False),
+    Column("cancelled_share", Float, nullable=False),
+    Column("error_share", Float, nullable=False),
+    Column("share", Float, nullable=False),  # of all purchase orders of the last 30 days
+)
+
+pick_tasks = Table(
+    "pick_tasks",  # the purchase orders of our own warehouses
+    metadata,
+    key(),
+    Column("warehouse", Text, nullable=False),
+    Column("number", Text, nullable=False, unique=True),  # our purchase-order number
+    Column("state", Text, nullable=False),  # models.picks.PickState
+    Column("address", JSONB, nullable=False),  # personal data
+    Column("test", Boolean, nullable=False),
+    Column("tracking_number", Text),
+    Column("carrier", Text),
+    Column("opened_at", WHEN, nullable=False),
+    Column("changed_at", WHEN, nullable=False),
+    Column("changed_by", Text),
+    Column("reason", Text),  # why the warehouse refused it: a person's words
+    Index("pick_tasks_open_ix", "warehouse", "id", postgresql_where=text("state = 'open'")),
+)
+
+pick_lines = Table(
+    "pick_lines",
+    metadata,
+    Column("pick_id", BigInteger, ForeignKey("pick_tasks.id"), primary_key=True),
+    Column("ean", Text, primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    Column("short", Integer, nullable=False, server_default="0"),  # not found on the shelf
+    CheckConstraint("quantity > 0 AND short >= 0 AND short <= quantity", name="balance"),
+)
+
+configuration_proposals = Table(
+    "configuration_proposals",  # versions that wait for a second person
+    metadata,
+    key(),
+    Column("document", JSONB, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("base_id", BigInteger, ForeignKey("configurations.id")),  # the version it was compared with
+    Column("reasons", JSONB, nullable=False),  # names of the high-impact rules it changes
+    Column("proposed_at", WHEN, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("decided_at", WHEN),
+    Column("decided_by", Text),
+    Column("outcome", Text),  # approved, rejected or outdated
 )
 
 submission_attempts = Table(

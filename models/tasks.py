@@ -43,6 +43,10 @@ class TaskCategory(StrEnum):
     DRIFT_LARGE = "drift_large"
     LOW_STOCK = "low_stock"
     LISTINGS_REFUSED = "listings_refused"
+    TWICE_DELIVERED = "twice_delivered"
+    STOCK_SHORT = "stock_short"
+    RESERVATIONS_DRIFTED = "reservations_drifted"
+    CUSTOMER_CHANGED_MIND = "customer_changed_mind"
 
 
 class SupplyAnswer(StrEnum):

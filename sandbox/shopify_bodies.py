@@ -53,7 +53,7 @@ def line_body(entry: dict[str, Any] | list[Any], new_id: NewId, find: VariantFin
         "fulfillable_quantity": quantity,
         "fulfillment_status": None,
         "price": f"{variant.price:.2f}" if variant else "10.00",
-        "grams": 250,
+        "grams": 250 if variant else 0,
         "requires_shipping": variant.ships if variant else True,
         "gift_card": variant is not None and variant.id == GIFT_CARD,
         "properties": [],

@@ -49,6 +49,7 @@ def place_view(shop: Shop, place: int) -> View:
             "id": gid("InventoryItem", shelf.item_id(place)),
             "legacyResourceId": str(shelf.item_id(place)),
             "tracked": variant.ships,
+            "measurement": {"weight": {"unit": "KILOGRAMS", "value": 0.25}},
             "inventoryLevel": lambda _info, locationId: _level(shop, place, locationId),  # noqa: N803 - Shopify's name
         },
         "metafield": lambda _info, key, namespace=None: _words(shop, place, namespace, key),

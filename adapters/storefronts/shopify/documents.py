@@ -31,7 +31,7 @@ fragment LineFields on LineItem {
   currentQuantity
   requiresShipping
   isGiftCard
-  variant { legacyResourceId }
+  variant { legacyResourceId inventoryItem { measurement { weight { unit value } } } }
   originalUnitPriceSet { shopMoney { amount } }
 }
 """
@@ -39,7 +39,7 @@ fragment LineFields on LineItem {
 PAID_ORDERS = (
     """
 query PaidOrders($query: String!, $after: String) {
-  orders(first: 15, after: $after, query: $query, sortKey: UPDATED_AT) {
+  orders(first: 8, after: $after, query: $query, sortKey: UPDATED_AT) {
     nodes {
       id
       legacyResourceId
@@ -53,10 +53,13 @@ query PaidOrders($query: String!, $after: String) {
       cancelledAt
       displayFinancialStatus
       currencyCode
+      tags
+      customAttributes { key value }
       currentTotalPriceSet { shopMoney { amount } }
       shippingAddress {
         firstName lastName name company address1 address2 city provinceCode zip countryCodeV2 phone
       }
+      shippingLine { code title }
       lineItems(first: 10) {
         nodes { ...LineFields }
         pageInfo { hasNextPage endCursor }

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from adapters.errors import UnexpectedReply
 from adapters.storefronts.shopify.currencies import CURRENCIES
+from adapters.storefronts.shopify.wishes import Wishes, read_grams, read_wishes
 from models.base import Contract
 from models.orders import MAX_LINES, Address, IncomingOrder, OrderLine
 
@@ -153,6 +154,7 @@ class _RestLine(Contract):
     price: _Amount
     requires_shipping: _Switch = True
     gift_card: _Switch = False
+    grams: Annotated[int, BeforeValidator(read_grams)] = 0
 
     @property
     def wanted(self) -> int:
@@ -185,9 +187,11 @@ def read_order(document: object) -> IncomingOrder:
     ``current_quantity`` and ``current_total_price`` win over ``quantity`` and ``total_price``, which never change.
     """
     try:
-        return _normalise(_RestOrder.model_validate(document))
+        order = _normalise(_RestOrder.model_validate(document))
     except ValidationError as error:
         raise _complaint(error.errors(include_url=False, include_input=False)[0]) from None
+    wishes = read_wishes(document) if isinstance(document, dict) else Wishes()
+    return order.model_copy(update=vars(wishes))
 
 
 def _normalise(order: _RestOrder) -> IncomingOrder:
@@ -243,6 +247,7 @@ def _line(line: _RestLine, quantity: int) -> OrderLine:
         quantity=quantity,
         unit_price=line.price,
         requires_shipping=line.requires_shipping and not line.gift_card,
+        grams=line.grams,
     )
 
 

@@ -75,10 +75,30 @@ class ShopAmount(Reply):
     shop_money: Amount
 
 
+class Weight(Reply):
+    """A weight in one of Shopify's units."""
+
+    unit: str
+    value: float
+
+
+class Measurement(Reply):
+    """What an inventory item measures."""
+
+    weight: Weight | None
+
+
+class MeasuredItem(Reply):
+    """An inventory item, read for its weight."""
+
+    measurement: Measurement
+
+
 class SoldVariant(Reply):
-    """A variant, read for its id."""
+    """A variant, read for its id and its weight."""
 
     legacy_resource_id: str
+    inventory_item: MeasuredItem
 
 
 class SoldLine(Reply):
@@ -111,6 +131,20 @@ class ShippingAddress(Reply):
     phone: str | None
 
 
+class CustomAttribute(Reply):
+    """A name and a value that the shop's theme gave the order."""
+
+    key: str
+    value: str | None
+
+
+class ShippingLine(Reply):
+    """The way to ship that the customer chose."""
+
+    code: str | None
+    title: str | None
+
+
 class PaidOrder(Reply):
     """An order as the sweep for lost webhooks finds it. Holds personal data."""
 
@@ -126,6 +160,9 @@ class PaidOrder(Reply):
     cancelled_at: str | None
     display_financial_status: str | None
     currency_code: str
+    tags: list[str]
+    custom_attributes: list[CustomAttribute]
+    shipping_line: ShippingLine | None
     current_total_price_set: ShopAmount
     shipping_address: ShippingAddress | None
     line_items: Page[SoldLine]

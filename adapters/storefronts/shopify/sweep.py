@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.storefronts.shopify.replies import PaidOrder, ShippingAddress, SoldLine
+from adapters.storefronts.shopify.replies import PaidOrder, ShippingAddress, SoldLine, Weight
 from adapters.storefronts.shopify.transport import number_of
+
+_GRAMS = {"GRAMS": 1, "KILOGRAMS": 1000, "OUNCES": 28.349523125, "POUNDS": 453.59237}
 
 
 def paid_since(since: datetime) -> str:
@@ -31,6 +33,9 @@ def rest_order(order: PaidOrder, lines: Iterable[SoldLine]) -> dict[str, Any]:
         "currency": order.currency_code,
         "total_price": order.current_total_price_set.shop_money.amount,
         "shipping_address": order.shipping_address and _address(order.shipping_address),
+        "tags": order.tags,
+        "note_attributes": [{"name": one.key, "value": one.value} for one in order.custom_attributes],
+        "shipping_lines": [order.shipping_line.model_dump()] if order.shipping_line else [],
         "line_items": [_line(line) for line in lines],
     }
 
@@ -47,7 +52,12 @@ def _line(line: SoldLine) -> dict[str, Any]:
         "price": line.original_unit_price_set.shop_money.amount,
         "requires_shipping": line.requires_shipping,
         "gift_card": line.is_gift_card,
+        "grams": _grams(line.variant.inventory_item.measurement.weight) if line.variant else 0,
     }
+
+
+def _grams(weight: Weight | None) -> int:
+    return 0 if weight is None else round(weight.value * _GRAMS.get(weight.unit, 0))
 
 
 def _address(address: ShippingAddress) -> dict[str, Any]:
