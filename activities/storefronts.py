@@ -1,9 +1,13 @@
 """Activities that speak to a channel's storefront, and the transaction that records what it said."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from temporalio import activity
 
 from activities import letters
 from activities.common import Dependencies, ask, ask_about, now, stopped_by_mode, subject
+from activities.failures import wait
 from adapters.database import following, mails, orders, purchase_orders, tasks, timeline
 from adapters.database.engine import Transaction
 from adapters.database.following import Parcel
@@ -28,6 +32,10 @@ from workflows.decisions import screening
 
 COST_ID_KEY = "shipping_cost_id"
 SUPPLIER_NUMBER_KEY = "order_number"
+
+
+ShelfLines = Sequence[tuple[str, int]]  # (line, units)
+AT_ONCE = timedelta(seconds=1)
 
 
 class StorefrontActivities:
@@ -130,23 +138,31 @@ class StorefrontActivities:
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
             parcels = following.known_parcels(tx, order.id)
+            lines = _shelf_lines(tx, order)
+            if order.bundled and lines:
+                parcels += following.parcels_left_untold(tx, order.id, order.order_id)
         fulfilment_id = order.fulfilment_id
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
-            if any(not parcel.told for parcel in parcels) and not request.by_hand:
+            told = bool(lines or fulfilment_id)  # parts that complete no bundle wait for the others
+            if told and any(not parcel.told for parcel in parcels) and not request.by_hand:
                 try:
-                    fulfilment_id = self._tell_storefront(order, parcels)
+                    fulfilment_id = self._tell_storefront(order, lines, parcels)
                 except (Refused, AuthenticationFailed) as refusal:
                     return self._refused(order, "the fulfilment", refusal.code)
             with self._deps.database.begin() as tx:
                 entries.save(tx)
-                return self._record_shipment(tx, order, parcels, fulfilment_id, request)
+                if request.complete:
+                    orders.lock(tx, order.order_id)
+                if order.bundled and _shelf_lines(tx, order) != lines:
+                    raise wait("another part of a bundle shipped at the same moment", AT_ONCE)
+                return self._record_shipment(tx, order, parcels, fulfilment_id, request, told=told)
 
-    def _tell_storefront(self, order: PurchaseOrderView, parcels: list[Parcel]) -> str:
+    def _tell_storefront(self, order: PurchaseOrderView, lines: ShelfLines, parcels: list[Parcel]) -> str:
         notify = self._deps.outside.channel(order.channel).customer_messages is CustomerMessages.STOREFRONT
         fulfilment = FulfilmentRequest(
             storefront_order_id=order.storefront_order_id,
             fulfilment_id=order.fulfilment_id,
-            lines=tuple(FulfilmentLine(line_id=line_id, quantity=line.quantity) for line_id, line in order.lines),
+            lines=tuple(FulfilmentLine(line_id=line_id, quantity=units) for line_id, units in lines),
             tracking_numbers=tuple(parcel.tracking_number for parcel in parcels),
             carrier=next((parcel.carrier for parcel in parcels if parcel.carrier), order.carrier or ""),
             urls=tuple(parcel.url for parcel in parcels if parcel.url),
@@ -161,14 +177,15 @@ class StorefrontActivities:
         parcels: list[Parcel],
         fulfilment_id: str,
         request: FulfilRequest,
+        *,
+        told: bool,
     ) -> FulfilmentResult:
-        if request.complete:
-            orders.lock(tx, order.order_id)
         new = [parcel for parcel in parcels if not parcel.told]
         if new:
             purchase_orders.keep_fulfilment(tx, order.id, fulfilment_id)
-            following.mark_told(tx, [parcel.id for parcel in new], now=now())
-            units = purchase_orders.ship_open_lines(tx, order.id, order.order_id)
+            if told or request.by_hand:
+                following.mark_told(tx, [parcel.id for parcel in new], now=now())
+            units = purchase_orders.ship_open_lines(tx, order.id, order.order_id, now=now())
             channel = self._deps.outside.channel(order.channel)
             if channel.customer_messages is CustomerMessages.DROPWRIGHT:
                 mails.write(tx, letters.shipped(order, new), now=now())
@@ -188,3 +205,13 @@ class StorefrontActivities:
         purchase_orders.end(tx, order.id, PurchaseOrderState.SHIPPED, now=now())
         ending = orders.settle_if_shipped(tx, order.order_id, now=now())
         return FulfilmentResult(verdict=StepVerdict.DONE, order_ending=ending)
+
+
+def _shelf_lines(tx: Transaction, order: PurchaseOrderView) -> ShelfLines:
+    """List (line, units) that the storefront is told of when this purchase order ships."""
+    if order.bundled:
+        return following.storefront_lines(tx, order.id)
+    units: dict[str, int] = {}
+    for line_id, line in order.lines:
+        units[line_id] = units.get(line_id, 0) + line.quantity
+    return list(units.items())

@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from starter.console import console, instant, print_table, text_of
+from starter.plan_pages import print_candidates
 
 Shape = Mapping[str, Any]
 
@@ -101,7 +102,10 @@ def print_task(task: Shape) -> None:
     _line(f"Task {task['task']} · {about}{task['category'].replace('_', ' ')} · {task['owner']}", style="bold")
     _line(task["question"])
     for name, value in task["evidence"].items():
-        _line(f"  {name.replace('_', ' ')}: {_evidence(value)}")
+        if name == "candidates":
+            print_candidates(value)
+        else:
+            _line(f"  {name.replace('_', ' ')}: {_evidence(value)}")
     if task["state"] != "open":
         _line(f"Closed {text_of(task['closed_at'])} by {task['answered_by']}: {task['answer']}")
         return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
@@ -99,10 +99,57 @@ def keep_parcels(
 def known_parcels(tx: Transaction, purchase_order_id: int) -> list[Parcel]:
     """List a purchase order's parcels, oldest first."""
     query = select(parcels).where(parcels.c.purchase_order_id == purchase_order_id).order_by(parcels.c.id)
-    return [
-        Parcel(row.id, row.tracking_number, row.carrier, row.url, row.source, row.fulfilled_at is not None)
-        for row in tx.execute(query)
-    ]
+    return [_parcel(row) for row in tx.execute(query)]
+
+
+def _parcel(row: Row[Any]) -> Parcel:
+    return Parcel(row.id, row.tracking_number, row.carrier, row.url, row.source, row.fulfilled_at is not None)
+
+
+# A plain line counts as this purchase order has it; of a bundle's line the units that are complete with it.
+_SHELF_LINES = text("""
+SELECT pl.line_id, CASE WHEN bundle.complete IS NULL THEN sum(pl.quantity - pl.declined)
+    ELSE greatest(bundle.complete - l.shipped, 0) END AS units
+FROM purchase_order_lines pl
+JOIN purchase_orders po ON po.id = pl.purchase_order_id
+JOIN order_lines l ON l.order_id = po.order_id AND l.line_id = pl.line_id
+LEFT JOIN LATERAL (
+    SELECT min(coalesce(sent.units, 0) / part.per_unit) AS complete FROM order_line_parts part
+    LEFT JOIN LATERAL (
+        SELECT sum(CASE WHEN x.purchase_order_id = po.id THEN x.quantity - x.declined ELSE x.shipped END) AS units
+        FROM purchase_order_lines x JOIN purchase_orders o ON o.id = x.purchase_order_id
+        WHERE o.order_id = po.order_id AND x.line_id = part.line_id AND x.ean = part.ean
+    ) sent ON true
+    WHERE part.order_id = po.order_id AND part.line_id = pl.line_id
+) bundle ON true
+WHERE pl.purchase_order_id = :purchase_order
+GROUP BY pl.line_id, bundle.complete, l.shipped ORDER BY pl.line_id
+""")
+
+# Of purchase orders whose parts could not complete a bundle when they shipped.
+_LEFT_UNTOLD = text("""
+SELECT p.* FROM parcels p JOIN purchase_orders o ON o.id = p.purchase_order_id
+WHERE o.order_id = :order AND o.id <> :purchase_order AND o.state = 'shipped' AND p.fulfilled_at IS NULL
+    AND EXISTS (
+        SELECT 1 FROM purchase_order_lines a JOIN purchase_order_lines b ON b.line_id = a.line_id
+        WHERE a.purchase_order_id = o.id AND b.purchase_order_id = :purchase_order
+    )
+ORDER BY p.id
+""")
+
+
+def storefront_lines(tx: Transaction, purchase_order_id: int) -> list[tuple[str, int]]:
+    """List (line, units) that the storefront is told of when this purchase order ships.
+
+    Of a bundle's line those units count that it completes: its parts may have come from several suppliers.
+    """
+    rows = tx.execute(_SHELF_LINES, {"purchase_order": purchase_order_id})
+    return [(row.line_id, int(row.units)) for row in rows if row.units > 0]
+
+
+def parcels_left_untold(tx: Transaction, purchase_order_id: int, order_id: int) -> list[Parcel]:
+    """List parcels of other purchase orders that hold parts of the bundles which this one completes."""
+    return [_parcel(row) for row in tx.execute(_LEFT_UNTOLD, {"purchase_order": purchase_order_id, "order": order_id})]
 
 
 def mark_told(tx: Transaction, parcel_ids: Sequence[int], *, now: datetime) -> None:

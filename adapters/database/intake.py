@@ -201,7 +201,7 @@ def _new_order() -> Select[Any]:
 
 
 _GIVEN_OF_ORDER = [
-    column for column in orders.c if column.name not in ("id", "address_id", "started_at", "first_run_id")
+    column for column in orders.c if column.name not in ("id", "address_id", "started_at", "first_run_id", "last_plan")
 ]
 _GIVEN_OF_ADDRESS = [addresses.c.source, addresses.c.address, addresses.c.digest, addresses.c.stored_at]
 _NEW_ORDER = _new_order()
@@ -247,7 +247,14 @@ def _terms(incoming: IncomingOrder) -> dict[str, Any]:
 
 def _news(incoming: IncomingOrder, keys: Keys) -> dict[str, Any]:
     # The key follows the storefront even where the lines don't: a person is asked once about the same change.
-    return {"storefront_updated_at": incoming.updated_at, "content_key": keys.lines}
+    return {
+        "storefront_updated_at": incoming.updated_at,
+        "content_key": keys.lines,
+        "tags": list(incoming.tags),
+        "customer_group": incoming.customer_group,
+        "preference": incoming.preference,
+        "needs": list(incoming.needs),
+    }
 
 
 def _standing(decision: IntakeDecision, now: datetime) -> dict[str, Any]:

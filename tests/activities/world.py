@@ -92,15 +92,22 @@ class RecordedSupplier:
     on_fetch: Callable[[], object] = lambda: None
     status: SupplierOrderStatus = PROCESSING
     first_state: SupplierState = SupplierState.ACKNOWLEDGED
+    live: bool = True  # has live stock
+    costs: dict[str, Money] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return CAPABILITIES if self.live else CAPABILITIES.model_copy(update={"live_stock": False})
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         with self._call("fetch_stock"):
             self.on_stock()
-        return [StockAnswer(ean=ean, known=ean in self.stock, quantity=self.stock.get(ean, 0)) for ean in eans]
+        return [
+            StockAnswer(
+                ean=ean, known=ean in self.stock, quantity=self.stock.get(ean, 0), unit_cost=self.costs.get(ean)
+            )
+            for ean in eans
+        ]
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
         with self._call("quote_shipping"):
@@ -229,6 +236,13 @@ class World:
         )
         return environment.run(activity, *args)
 
+    def configure(self, **tables: Any) -> None:
+        """Lay these tables over the configuration, and have every activity see it at once."""
+        document = self.configurations.current().configuration.model_dump(mode="json")
+        apply(self.database, Configuration.model_validate(_laid_over(document, tables)), by="test", now=START)
+        self.configurations._read_at = float("-inf")
+        self.configurations.current()
+
     def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         with self.database.begin() as tx:
             return [dict(row._mapping) for row in tx.execute(text(statement), values)]
@@ -304,6 +318,14 @@ class World:
 
     def purchase_order(self, order: PurchaseOrderRequest) -> dict[str, Any]:
         return self.only("SELECT * FROM purchase_orders WHERE id = :id", id=order.purchase_order_id)
+
+
+def _laid_over(document: dict[str, Any], tables: dict[str, Any]) -> dict[str, Any]:
+    laid = dict(document)
+    for name, value in tables.items():
+        below = laid.get(name)
+        laid[name] = _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return laid
 
 
 def ref(order: PurchaseOrderRequest) -> PurchaseOrderRef:

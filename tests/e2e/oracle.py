@@ -40,6 +40,8 @@ class Evidence:
     parcels: list[Row]
     calls: list[Row]
     checks: list[Row]
+    reservations: list[Row]
+    offers: list[Row]
 
 
 async def gather_evidence(scene: Scene) -> Evidence:
@@ -59,12 +61,24 @@ async def gather_evidence(scene: Scene) -> Evidence:
         parcels=rows("SELECT * FROM parcels ORDER BY id"),
         calls=rows("SELECT * FROM calls"),
         checks=rows("SELECT * FROM tracking_checks"),
+        reservations=rows("SELECT * FROM reservations"),
+        offers=rows("SELECT supplier, sku, reserved FROM offers"),
     )
 
 
 def everything_wrong(found: Evidence) -> list[str]:
     """Run every check on the ledgers."""
-    checks = (lost, wrongly_ended, ordered_wrongly, unbalanced, told_wrongly, fulfilled_wrongly, unrecorded, late)
+    checks = (
+        lost,
+        wrongly_ended,
+        ordered_wrongly,
+        unbalanced,
+        held_wrongly,
+        told_wrongly,
+        fulfilled_wrongly,
+        unrecorded,
+        late,
+    )
     return [f"{check.__name__}: {problem}" for check in checks for problem in check(found)]
 
 
@@ -135,6 +149,28 @@ def unbalanced(found: Evidence) -> list[str]:
         if order["state"] in whole and (still_open or whole[order["state"]] != line["quantity"]):
             wrong.append(f"{order['name']} line {line['line_id']}: {still_open} open in {order['state']}")
     return wrong
+
+
+def held_wrongly(found: Evidence) -> list[str]:
+    """No ended order holds stock, and what offers say is reserved is what reservations say."""
+    ended = {row["id"]: row["state"] for row in found.purchase_orders}
+    wrong = [
+        f"reservation {row['id']} is held by a purchase order that is {ended.get(row['purchase_order_id'])}"
+        for row in found.reservations
+        if row["state"] == "held"
+    ]
+    taken: Counter[tuple[str, str]] = Counter()
+    for row in found.reservations:
+        if row["state"] in ("held", "consumed"):
+            taken[row["supplier"], row["sku"]] += row["quantity"]
+    wrong += [
+        f"{row['supplier']} {row['sku']}: {row['reserved']} reserved instead of {taken[row['supplier'], row['sku']]}"
+        for row in found.offers
+        if row["reserved"] != taken[row["supplier"], row["sku"]]
+    ]
+    shipped = {row["id"] for row in found.purchase_orders if row["state"] == PurchaseOrderState.SHIPPED}
+    kept = {row["purchase_order_id"] for row in found.reservations if row["state"] in ("consumed", "taken_in")}
+    return wrong + [f"purchase order {one} shipped what it had not reserved" for one in shipped - kept]
 
 
 def told_wrongly(found: Evidence) -> list[str]:

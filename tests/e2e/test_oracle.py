@@ -64,6 +64,10 @@ def good() -> Evidence:
                 "errors": 0,
             }
         ],
+        reservations=[
+            {"id": 1, "purchase_order_id": 1, "supplier": "bts", "sku": "S1", "quantity": 2, "state": "consumed"}
+        ],
+        offers=[{"supplier": "bts", "sku": "S1", "reserved": 2}],
     )
 
 
@@ -83,6 +87,10 @@ def test_what_is_as_it_should_be_is_not_complained_about() -> None:
         ("ordered_wrongly", lambda found: found.supplier[0]["lines"][0].update(quantity=3)),
         ("ordered_wrongly", lambda found: found.supplier[0].update(payment_method="banktransfer")),
         ("unbalanced", lambda found: found.lines[0].update(shipped=1)),
+        ("held_wrongly", lambda found: found.reservations[0].update(state="held")),
+        ("held_wrongly", lambda found: found.reservations[0].update(state="released")),
+        ("held_wrongly", lambda found: found.offers[0].update(reserved=0)),
+        ("held_wrongly", lambda found: found.reservations.clear()),
         ("told_wrongly", lambda found: found.inbox.clear()),
         ("told_wrongly", lambda found: found.inbox.append(found.inbox[0])),
         ("told_wrongly", lambda found: found.mails[0].update(state="pending")),
