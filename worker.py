@@ -26,13 +26,20 @@ from workflows.publication import PublicationWorkflow
 from workflows.purchase_order import PurchaseOrderWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.scheduled import ScheduledStartWorkflow
+from workflows.straggler import StragglerWorkflow
 from workflows.supplier_sync import SupplierSyncWorkflow
 from workflows.sweep import SweepWorkflow
-from workflows.upkeep import ExchangeRatesWorkflow, StockWatchWorkflow
+from workflows.upkeep import ExchangeRatesWorkflow, ScorecardsWorkflow, StockWatchWorkflow
 
 log = structlog.get_logger()
 
-ORDER_WORKFLOWS: list[type] = [OrderWorkflow, PurchaseOrderWorkflow, MailDispatchWorkflow, SweepWorkflow]
+ORDER_WORKFLOWS: list[type] = [
+    OrderWorkflow,
+    PurchaseOrderWorkflow,
+    StragglerWorkflow,
+    MailDispatchWorkflow,
+    SweepWorkflow,
+]
 SUPPLY_WORKFLOWS: list[type] = [
     ScheduledStartWorkflow,
     SupplierSyncWorkflow,
@@ -40,6 +47,7 @@ SUPPLY_WORKFLOWS: list[type] = [
     ReconciliationWorkflow,
     ExchangeRatesWorkflow,
     StockWatchWorkflow,
+    ScorecardsWorkflow,
 ]
 WORKFLOWS = ORDER_WORKFLOWS + SUPPLY_WORKFLOWS
 DRAIN = timedelta(seconds=20)

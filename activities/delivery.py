@@ -8,11 +8,13 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters.database import customer_questions
 from adapters.database import sweeps as records
 from adapters.database.configurations import ConfigurationStore
+from adapters.database.customer_questions import PendingAnswer
 from adapters.database.engine import Database, Transaction
 from adapters.database.tasks import About, open_task
-from models.commands import StorefrontEvent
+from models.commands import CustomerAnswered, StorefrontEvent
 from models.configuration import People
 from models.contracts import OrderRequest
 from models.identifiers import ORDERS_QUEUE, order_workflow_id
@@ -74,6 +76,27 @@ class OrderDelivery:
             return await asyncio.to_thread(self._note_nobody_heard, event)
         await asyncio.to_thread(self._note_delivered, event)
         return True
+
+    async def deliver_answer(self, answer: PendingAnswer) -> bool:
+        """Tell an order's workflow that its customer has answered. Raises RPCError while Temporal is away.
+
+        One that is no longer there reads the answer from its row should it be reset.
+        """
+        handle = self._client.get_workflow_handle(answer.workflow_id)
+        message = CustomerAnswered(event_id=f"answer:{answer.question_id}", question_id=answer.question_id)
+        heard = True
+        try:
+            await handle.signal("customer_answered", message, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            heard = False
+        await asyncio.to_thread(self._note_answer, answer)
+        return heard
+
+    def _note_answer(self, answer: PendingAnswer) -> None:
+        with self._database.begin() as tx:
+            customer_questions.mark_delivered(tx, answer.question_id, now=datetime.now(UTC))
 
     def _note_started(self, order_id: int) -> None:
         with self._database.begin() as tx:

@@ -35,6 +35,8 @@ def _apply(deps: Dependencies, job: FeedJob, heartbeat: Heartbeat) -> Applied:
     run = job.run
     with deps.database.begin() as tx:
         _stop_where_some_is_gone(tx, job)
+        if job.run.counts.get("new"):
+            feed_applying.name_reserved(tx, job.run)
         borders = ["", *feed_applying.boundaries(tx, run.id)]
         applier = Applier(_application(job, feeds.other_feeds(tx, run)))
     reached, offers, dirty = heartbeat.place or ("", 0, 0)

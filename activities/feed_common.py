@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.common import Dependencies, now
 from activities.failures import wait
-from adapters.database import feeds, tasks
+from adapters.database import feeds, reservations, tasks
 from adapters.database.engine import Transaction
 from adapters.database.feeds import FeedRun
 from models.feed_rows import FeedFinding
@@ -97,7 +97,11 @@ def end(tx: Transaction, run: FeedRun, state: RunState, **values: Any) -> None:
 
 
 def end_believed(tx: Transaction, run: FeedRun, state: RunState, **values: Any) -> None:
-    """End a run after which our offers say what the feed says: whatever was asked about an earlier one is answered."""
+    """End a run after which our offers say what the feed says: whatever was asked about an earlier one is answered.
+
+    What our orders took before it spoke, its quantities show: that is reserved no longer.
+    """
+    reservations.take_in(tx, run, now=now())
     end(tx, run, state, **values)
     standing = feeds.load_state(tx, run.supplier, run.feed, lock=True)
     feeds.change_state(tx, run.supplier, run.feed, **_standing(run, standing))

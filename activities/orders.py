@@ -50,8 +50,8 @@ class OrderActivities:
         """Close the books: what is open is cancelled, and money that may be owed to the customer becomes a task."""
         with self._deps.database.begin() as tx:
             ending = orders.settle(tx, request.order_id, now=now())
-            for never_begun in purchase_orders.open_ones(tx, request.order_id):  # planned, then not released
-                purchase_orders.end(tx, never_begun, PurchaseOrderState.CANCELLED, now=now())
+            never_begun = purchase_orders.open_ones(tx, request.order_id)  # planned, then not released
+            purchase_orders.end_all(tx, never_begun, PurchaseOrderState.CANCELLED, now=now())
             units = orders.cancelled_here(tx, request.order_id)
             if units:
                 order = orders.load(tx, request.order_id)

@@ -10,7 +10,7 @@ from activities import letters
 from activities.common import Dependencies, ask_about, now
 from activities.failures import unanswered, wait
 from activities.journal import Entries
-from adapters.database import calls, incidents, mails, tasks
+from adapters.database import calls, incidents, mails, tasks, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.mails import Letter
 from adapters.database.purchase_orders import PurchaseOrderView
@@ -30,6 +30,7 @@ def not_reached(
         entries.save(tx)
         note_failure(tx, deps, order, error)
         if now() >= give_up_at:
+            withdrawals.count_trouble(tx, order.id)
             waited = format_duration(deps.outside.supplier_settings(order.supplier).unreachable_deadline)
             return ask_about(
                 tx, deps, TaskCategory.SUPPLIER_UNREACHABLE, order, facts={"waited": waited}, code=error.code

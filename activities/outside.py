@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.database.configurations import ConfigurationStore, Version
 from adapters.feeds.sources import open_source
 from adapters.plugin import CallSink, Plugin, Secrets
-from adapters.ports import ExchangeRates, FeedSource, Mailer, StorefrontPort, SupplierPort
+from adapters.ports import ExchangeRates, FeedSource, Mailer, PickDesk, StorefrontPort, SupplierPort
 from models.configuration import Channel, Configuration, People, Supplier
 from models.feeds import Column, Feed, FieldName, Scope
 from models.statuses import Mode, strictest
 from models.suppliers import SupplierProfile
+from workflows.decisions import customer_links
 
 LONGEST_CALL = 600.0  # seconds
 # Best sellers are asked for one by one: every supplier's answers have the same shape.
@@ -34,7 +36,9 @@ class Outside:
         plugins: Mapping[str, Mapping[str, Plugin]],
         secrets: Secrets,
         sink: CallSink,
+        desk: PickDesk | None = None,
     ) -> None:
+        self._desk = desk
         self._configurations = configurations
         self._plugins = plugins
         self._secrets = secrets
@@ -72,9 +76,13 @@ class Outside:
         port: SupplierPort = self._port(
             ("supplier", supplier_id),
             settings,
-            lambda: plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink),
+            lambda: self._build_supplier(plugin, settings, supplier_id),
         )
         return port
+
+    def _build_supplier(self, plugin: Plugin, settings: Supplier, supplier_id: str) -> Any:
+        desk = {"desk": self._desk} if plugin.picks else {}
+        return plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink, **desk)
 
     def storefront(self, channel_id: str) -> StorefrontPort:
         """Return the port to a channel's storefront."""
@@ -111,6 +119,19 @@ class Outside:
         """Open where a file feed lies. The caller closes it."""
         return open_source(feed, secrets=self._secrets)
 
+    def customer_link(self, question_id: int, expires_at: datetime) -> str | None:
+        """Write the link by which a customer answers; None where no customer can be asked."""
+        settings = self.configuration.customers
+        if settings is None:
+            return None
+        try:
+            secret = self._secrets(settings.link_secret_env)
+        except (RuntimeError, LookupError):  # not set: a person is asked instead
+            return None
+        if not customer_links.usable(secret):
+            return None
+        return f"{str(settings.public_url).rstrip('/')}/c/{customer_links.sign_link(question_id, expires_at, secret)}"
+
     def rates(self) -> ExchangeRates:
         """Return the port to who publishes exchange rates."""
         url = str(self.configuration.supply.rates_url)
@@ -144,6 +165,8 @@ class Outside:
             submit_timeout=settings.submit_timeout,
             read_timeout=settings.read_timeout,
             unreachable_deadline=settings.unreachable_deadline,
+            cancel_deadline=settings.cancel_deadline,
+            reroute_silent=self.configuration.routing.silent == "reroute",
             remind_after=self.people.remind_after,
             escalate_after=self.people.escalate_after,
         )

@@ -26,7 +26,7 @@ from models.articles import normalise_ean
 from models.backordering import ShortageAction
 from models.commands import CommandName
 from models.contracts import PlanRequest, PlanResult, PlanVerdict, PurchaseOrderRequest, Shortage, ShortageWord
-from models.routing import LiveRate, OrderFacts, RoutingPlan, WantedLine
+from models.routing import LiveRate, RoutingPlan, WantedLine
 from models.statuses import ORDER_ENDINGS, Mode
 from models.suppliers import Destination, Offer, StockAnswer, SupplierLine
 from models.tasks import OpenTask, TaskCategory
@@ -105,8 +105,16 @@ class Planner:
         version = self._deps.outside.version()
         parts = planning_facts.open_parts(order.lines, version.configuration.stock)
         if not parts:
+            self._close_shortage(order)
             return PlanResult(verdict=PlanVerdict.NOTHING_OPEN)
         return Work(request, order, parts, version)
+
+    def _close_shortage(self, order: PlanningOrder) -> None:
+        """What was short is cancelled, or covered by others' purchase orders."""
+        if order.waits:
+            with self._deps.database.begin() as tx:
+                planning.lock(tx, order.id, 0)
+                shortages.close_shortage(tx, self._deps, order)
 
     def _plan(self, work: Work) -> PlanResult:
         for attempt in range(1, TRIES + 1):
@@ -138,23 +146,7 @@ class Planner:
         kept = {(offer.supplier, offer.ean) for offer in standing}
         silent = {name for name in work.heard.silent if any((name, ean) not in kept for ean in work.eans)}
         return routing.route(
-            OrderFacts(
-                channel=order.channel,
-                currency=currency,
-                lines=planning_facts.with_categories(work.parts, standing),
-                placed_at=order.placed_at,
-                country=order.ship_country or "",
-                region=order.region,
-                postal_code=order.postal_code,
-                value=sum((line.unit_price * line.owed for line in order.lines), Decimal(0)),
-                tags=order.tags,
-                customer_group=order.customer_group,
-                preference=order.preference,
-                needs=order.needs,
-                urgent=order.pins.urgent,
-                only_supplier=order.pins.only_supplier,
-                excluded=work.left_out,
-            ),
+            planning_facts.order_facts(order, work.parts, standing, failed=frozenset(work.request.excluded)),
             planning_facts.offer_facts(standing, configuration, rates, currency, now()),
             planning_facts.supplier_facts(
                 configuration,
@@ -218,8 +210,6 @@ class Planner:
         mode = self._deps.outside.mode(order.channel, *plan.shares)
         leaves = mode is not Mode.OBSERVE and not order.test  # what stays here takes nobody's stock
         wants = {supplier: _wants(plan, supplier) for supplier in plan.shares}
-        if leaves and not reservations.reserve(tx, [want for share in wants.values() for want in share]):
-            raise OutOfStockError
         reasons = plan.as_document() | {"rates": {name: str(rate) for name, rate in _rates_used(work).items()}}
         minting = Minting(
             order=order,
@@ -232,10 +222,11 @@ class Planner:
             shortage=shortage,
         )
         rows = planning.mint(tx, minting, plan, now=now())
-        if leaves:
-            kept = work.version.configuration.stock.reservations_kept
-            held = [(row.id, want) for row in rows for want in wants[row.supplier]]
-            reservations.record(tx, order.id, held, now=now(), expires_at=now() + kept)
+        held = [(row.id, want) for row in rows for want in wants[row.supplier]]
+        kept = work.version.configuration.stock.reservations_kept
+        # The offers' rows are locked last of all, and for no longer than until the commit.
+        if leaves and not reservations.take(tx, order.id, held, now=now(), expires_at=now() + kept):
+            raise OutOfStockError
         units = {supplier: sum(want.units for want in share) for supplier, share in wants.items()}
         minted = tuple(
             self._request(order, row.id, row.number, row.supplier, row.attempt, units[row.supplier], mode)

@@ -1,12 +1,19 @@
 """Activities that end a purchase order in our books."""
 
+from datetime import timedelta
+
 from temporalio import activity
 
 from activities import escalations
 from activities.common import Dependencies, now
-from adapters.database import purchase_orders, timeline
-from models.contracts import PurchaseOrderEnding
-from models.statuses import PurchaseOrderState
+from adapters.database import purchase_orders, submissions, timeline, withdrawals
+from adapters.database.engine import Transaction
+from adapters.database.purchase_orders import PurchaseOrderView
+from models.contracts import PurchaseOrderEnding, StragglerRequest
+from models.statuses import PurchaseOrderState, SubmissionState
+from workflows.decisions import tracking_plan
+
+LEAST_WATCH = timedelta(days=14)  # over a supplier that may still deliver what was ordered elsewhere
 
 
 class PurchaseOrderActivities:
@@ -16,28 +23,49 @@ class PurchaseOrderActivities:
         self._deps = deps
 
     @activity.defn(no_thread_cancel_exception=True)
-    def end_purchase_order(self, request: PurchaseOrderEnding) -> None:
-        """Record an ending without shipment, close the fence where nothing was placed, and alert where a supplier cancelled."""
+    def end_purchase_order(self, request: PurchaseOrderEnding) -> StragglerRequest | None:
+        """Record an ending without shipment, close the fence where nothing was placed, and alert where a supplier cancelled.
+
+        Returns how to watch the supplier, where it was given up and may still deliver.
+        """
         with self._deps.database.begin() as tx:
-            order = purchase_orders.load(tx, request.purchase_order_id)
-            if not purchase_orders.end(tx, order.id, request.ending, now=now()):
-                return
-            event = f"purchase_order.{request.ending}"
-            timeline.tell(
-                tx,
-                order.order_id,
-                event,
-                at=now(),
-                purchase_order_id=order.id,
-                key=f"{order.id}:ended",
-                supplier=order.supplier,
-            )
-            if request.ending is PurchaseOrderState.CANCELLED:
-                purchase_orders.cancel_open_lines(tx, order.id, order.order_id)
-            if request.ending is PurchaseOrderState.CANCELLED_BY_SUPPLIER:
-                escalations.cancelled_by_supplier(tx, self._deps, order)
-            if request.ending is PurchaseOrderState.TEST_PLACED:
-                note = f"test order: have {order.supplier_number} cancelled at {order.supplier}"
-                timeline.tell(
-                    tx, order.order_id, "purchase_order.note", at=now(), purchase_order_id=order.id, note=note
-                )
+            order = submissions.lock(tx, request.purchase_order_id)
+            if purchase_orders.end(tx, order.id, request.ending, now=now()):
+                self._tell(tx, order, request.ending)
+            if not request.given_up or order.submission is not SubmissionState.PLACED:
+                return None
+            withdrawals.give_up(tx, order.id, now=now())
+            return self._straggler(order)
+
+    def _tell(self, tx: Transaction, order: PurchaseOrderView, ending: PurchaseOrderState) -> None:
+        timeline.tell(
+            tx,
+            order.order_id,
+            f"purchase_order.{ending}",
+            at=now(),
+            purchase_order_id=order.id,
+            key=f"{order.id}:ended",
+            supplier=order.supplier,
+        )
+        if ending is PurchaseOrderState.CANCELLED:
+            purchase_orders.cancel_open_lines(tx, order.id, order.order_id)
+        if ending is PurchaseOrderState.CANCELLED_BY_SUPPLIER:
+            escalations.cancelled_by_supplier(tx, self._deps, order)
+        if ending is PurchaseOrderState.TEST_PLACED:
+            note = f"test order: have {order.supplier_number} cancelled at {order.supplier}"
+            timeline.tell(tx, order.order_id, "purchase_order.note", at=now(), purchase_order_id=order.id, note=note)
+
+    def _straggler(self, order: PurchaseOrderView) -> StragglerRequest:
+        """Watch it to the end of its plan, and for two weeks at least."""
+        profile = self._deps.outside.profile(order.supplier)
+        assert order.confirmed_at is not None
+        planned = tracking_plan.instants(order.confirmed_at, profile.tracking_plan)[-1]
+        return StragglerRequest(
+            purchase_order_id=order.id,
+            order_id=order.order_id,
+            channel=order.channel,
+            number=order.number,
+            profile=profile,
+            confirmed_at=order.confirmed_at,
+            until=max(planned, now() + LEAST_WATCH),
+        )

@@ -20,6 +20,8 @@ from activities.outside import Outside
 from activities.publication import PublicationActivities
 from activities.purchase_orders import PurchaseOrderActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.scorecards import ScorecardActivities
+from activities.shortages import ShortageActivities
 from activities.stock_watch import StockWatchActivities
 from activities.storefronts import StorefrontActivities
 from activities.submission import SubmissionActivities
@@ -27,8 +29,10 @@ from activities.suppliers import SupplierActivities
 from activities.sweeps import SweepActivities
 from activities.tasks import TaskActivities
 from activities.upkeep import UpkeepActivities
+from activities.withdrawals import WithdrawalActivities
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
+from adapters.database.picks import Desk
 from adapters.plugin import load_plugins
 
 PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers", "rates")
@@ -50,7 +54,7 @@ def build_dependencies(database: Database, secrets: Callable[[str], str] = envir
     """Wire our database, the plugins and the journal together."""
     journal = CallJournal(database)
     plugins = {group: load_plugins(group) for group in PLUGIN_GROUPS}
-    outside = Outside(ConfigurationStore(database), plugins, secrets, journal.sink)
+    outside = Outside(ConfigurationStore(database), plugins, secrets, journal.sink, Desk(database))
     return Dependencies(database=database, outside=outside, journal=journal)
 
 
@@ -77,12 +81,14 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
     )
     mail = MailActivities(deps, look_every=mail_every)
     feeds, publications = FeedActivities(deps), PublicationActivities(deps)
+    withdrawals = WithdrawalActivities(deps)
     reconciliations, upkeep = ReconciliationActivities(deps), UpkeepActivities(deps)
     return Registry(
         orders=(
             orders.plan_order,
             orders.follow_purchase_order,
             orders.settle_order,
+            ShortageActivities(deps).settle_question,
             purchase_orders.end_purchase_order,
             submission.resolve_submission,
             submission.confirm_submission,
@@ -103,6 +109,8 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
             submission.submit_purchase_order,
             suppliers.await_acknowledgement,
             suppliers.check_tracking,
+            withdrawals.cancel_at_supplier,
+            withdrawals.watch_straggler,
             feeds.fetch_feed,
             reconciliations.compare_supplier,
         ),
@@ -117,6 +125,7 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
             upkeep.capture_rates,
             StockWatchActivities(deps).watch_stock,
             upkeep.prune_history,
+            ScorecardActivities(deps).refresh_scorecards,
         ),
         publish=(
             publications.refresh_listings,
@@ -143,6 +152,7 @@ def with_client(registry: Registry, deps: Dependencies, client: Client) -> Regis
         sweeps.start_stored_orders,
         sweeps.deliver_stored_events,
         sweeps.find_stalled_orders,
+        sweeps.wake_waiting_orders,
     )
     news = FeedNewsActivities(deps, client)
     return replace(registry, orders=(*registry.orders, *steps), sync=(*registry.sync, news.tell_of_feed))

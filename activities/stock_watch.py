@@ -1,4 +1,7 @@
-"""The low-stock watch: one grouped alert and task for all that will sell out, and proposals for what is ours to refill."""
+"""The daily look at stock: one grouped alert and task for all that will sell out, proposals for what is ours to refill.
+
+And whether what is reserved agrees with the open orders.
+"""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -7,7 +10,7 @@ from temporalio import activity
 
 from activities import letters
 from activities.common import Dependencies, now
-from adapters.database import mails, stock_cover, tasks
+from adapters.database import mails, reservation_drift, stock_cover, tasks
 from adapters.database.engine import Transaction
 from adapters.database.stock_cover import ProposedReorder, SoldArticle
 from models.supply import LowStock
@@ -17,7 +20,8 @@ from workflows.decisions import questions
 from workflows.decisions.stock_cover import Cover, Reorder, Stocked, reorders, running_out
 
 TASK_KEY = "stock:low"
-LISTED = 100  # articles that the mail and the task name
+DRIFT_KEY = "stock:reservations"
+LISTED = 100  # articles that a mail or a task names
 DAY = timedelta(days=1)
 
 
@@ -31,7 +35,7 @@ class StockWatchActivities:
     def watch_stock(self) -> StockWatchOutcome:
         """Find what will sell out within the days of cover, tell of it once a day, and propose reorders of our own stock.
 
-        Stock that is enough again closes the task.
+        Stock that is enough again closes the task. Reservations that do not agree with the open orders are told of, too.
         """
         settings = self._deps.outside.configuration.low_stock
         with self._deps.database.begin() as tx:
@@ -44,7 +48,20 @@ class StockWatchActivities:
                 self._tell(tx, low, settings)
             else:
                 tasks.close_for(tx, TASK_KEY, answer="there is enough of everything again", now=now())
+        self._look_for_drift()
         return StockWatchOutcome(low=len(low), proposals=len(proposals))
+
+    def _look_for_drift(self) -> None:
+        with self._deps.database.begin() as tx:
+            found = reservation_drift.find(tx)
+            if not found:
+                tasks.close_for(tx, DRIFT_KEY, answer="all reservations agree with the open orders", now=now())
+                return
+            examples = "; ".join(f"{one.supplier} {one.sku}: {one.reserved}, not {one.due}" for one in found[:3])
+            draft = questions.draft(TaskCategory.RESERVATIONS_DRIFTED, {"count": str(len(found)), "examples": examples})
+            evidence = {"drifts": [one._asdict() for one in found[:LISTED]]}
+            people = self._deps.outside.people
+            tasks.open_task(tx, tasks.About(key=DRIFT_KEY), draft, evidence, people=people, now=now())
 
     def _tell(self, tx: Transaction, low: list[Cover], settings: LowStock) -> None:
         rows = [_row(cover) for cover in low[:LISTED]]

@@ -18,7 +18,7 @@ from activities import outages
 from activities.common import Dependencies, ask_about, now, stopped_by_mode, subject
 from activities.failures import wait
 from activities.journal import Entries
-from adapters.database import incidents, purchase_orders, submissions, timeline
+from adapters.database import incidents, purchase_orders, submissions, timeline, withdrawals
 from adapters.database.engine import Transaction, lost_connection
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.database.submissions import Claim
@@ -74,9 +74,11 @@ class SubmissionActivities:
             return self._send(sending, request, entries) if isinstance(sending, _Sending) else sending
 
     def _short_of(self, order: PurchaseOrderView) -> list[str]:
-        """List the articles that the supplier has not enough of now."""
-        wanted = order.supplier_lines
-        answers = self._deps.outside.supplier(order.supplier).fetch_stock([line.ean for line in wanted])
+        """List the articles that the supplier has not enough of now, as far as it can say."""
+        wanted, port = order.supplier_lines, self._deps.outside.supplier(order.supplier)
+        if not port.capabilities.live_stock:
+            return []
+        answers = port.fetch_stock([line.ean for line in wanted])
         stock = {normalise_ean(answer.ean): answer for answer in answers}
         missing = StockAnswer(ean="-", known=False, quantity=0)
         return [line.ean for line in wanted if stock.get(line.ean, missing).quantity < line.quantity]
@@ -183,10 +185,12 @@ class SubmissionActivities:
             goods = self._goods_cost(tx, order, placed.total)
             purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
         self._tell_placed(tx, order, placed.supplier_number, placed.status_text)
+        declined = withdrawals.keep_declined(tx, order, placed.declined, now=now())
         if sending.recovering:
             incidents.close(tx, order.supplier, now=now())
         return Submission(
-            verdict=StepVerdict.DONE,
+            verdict=StepVerdict.DONE if declined < order.units else StepVerdict.REJECTED,
+            declined=declined,
             supplier_number=placed.supplier_number,
             acknowledged=placed.state in ACKNOWLEDGING,
             confirmed_at=now(),
@@ -251,6 +255,7 @@ class SubmissionActivities:
         """The request left and no answer came: keep what is known, and ask a person."""
         entries.save(tx)
         submissions.doubt(tx, claim, detail=code, now=now())
+        withdrawals.count_trouble(tx, order.id)
         return self._resolved(tx, submissions.lock(tx, order.id))
 
     # After the attempt: what the fence says, and what people decide.
@@ -269,7 +274,8 @@ class SubmissionActivities:
         match order.submission:
             case SubmissionState.PLACED:
                 return Submission(
-                    verdict=StepVerdict.DONE,
+                    verdict=StepVerdict.DONE if order.lines else StepVerdict.REJECTED,
+                    declined=order.declined,
                     supplier_number=order.supplier_number,
                     acknowledged=order.acknowledged,
                     confirmed_at=order.confirmed_at,
@@ -280,6 +286,7 @@ class SubmissionActivities:
                 return Submission(verdict=StepVerdict.WITHDRAWN)
             case SubmissionState.SENDING:
                 submissions.raise_fence(tx, order)
+                withdrawals.count_trouble(tx, order.id)
         return Submission(verdict=StepVerdict.UNKNOWN, task=self._ask_whether_it_exists(tx, order))
 
     def _ask_whether_it_exists(self, tx: Transaction, order: PurchaseOrderView) -> OpenTask:

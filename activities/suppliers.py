@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities import escalations, outages
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import wait
-from adapters.database import following, incidents, purchase_orders, tasks, timeline
+from adapters.database import following, incidents, purchase_orders, tasks, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.following import Check, Parcel
 from adapters.database.purchase_orders import PurchaseOrderView
@@ -118,7 +118,10 @@ class SupplierActivities:
             order = purchase_orders.load(tx, request.purchase_order_id)
             untold = [parcel for parcel in following.known_parcels(tx, order.id) if not parcel.told]
             if self._already_known(order, kind, untold):
-                return StepResult(verdict=StepVerdict.DONE)
+                return StepResult(verdict=StepVerdict.DONE, declined=order.declined)
+            if order.declined > request.declined:  # a push said so, or an attempt whose answer was lost
+                verdict = StepVerdict.REJECTED if order.declined >= order.units else StepVerdict.INTERRUPTED
+                return StepResult(verdict=verdict, declined=order.declined)
             if due == 0 and untold:
                 return StepResult(verdict=StepVerdict.PARTIAL)
             if due == 0:
@@ -152,7 +155,19 @@ class SupplierActivities:
                 entries.save(tx)
                 following.keep_check(tx, check, status.status_text or status.state)
                 self._note_recovery(tx, order)
-                return self._judge(tx, order, request, check, status)
+                return self._judge_with_declined(tx, order, request, check, status)
+
+    def _judge_with_declined(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
+    ) -> Answer:
+        """Tell at once of units that will not come; the wait for the others begins anew then."""
+        declined = withdrawals.keep_declined(tx, order, status.declined, now=now())
+        if declined >= order.units:
+            return StepResult(verdict=StepVerdict.REJECTED, declined=declined)
+        answer = self._judge(tx, order, request, check, status)
+        if isinstance(answer, StepResult):
+            return answer.model_copy(update={"declined": declined})
+        return StepResult(verdict=StepVerdict.INTERRUPTED, declined=declined) if declined > request.declined else answer
 
     def _judge(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
@@ -189,6 +204,7 @@ class SupplierActivities:
         accepted = TaskCategory.STATUS_UNKNOWN, CommandName.RELEASE, {"status": heard}
         if tasks.answered_before(tx, *accepted, purchase_order_id=order.id):
             return self._not_yet(tx, order, request, check, heard)
+        withdrawals.count_trouble(tx, order.id)
         task = ask_about(tx, self._deps, TaskCategory.STATUS_UNKNOWN, order, facts={"status": heard}, status=heard)
         return StepResult(verdict=StepVerdict.UNCLEAR, task=task)
 
@@ -222,6 +238,8 @@ class SupplierActivities:
         """The plan is spent: one alert with everything, and one task. Parcels told so far make it complete instead."""
         if check.kind == "tracking" and following.known_parcels(tx, order.id):
             return StepResult(verdict=StepVerdict.DONE)
+        if request.unasked:
+            return StepResult(verdict=StepVerdict.EXHAUSTED)
         waited = now() - request.confirmed_at
         if check.kind == "tracking":
             task = escalations.checks_spent(tx, self._deps, order, heard=heard, checks=len(request.plan), waited=waited)

@@ -14,6 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.delivery import RPC_TIMEOUT, OrderDelivery
 from activities.intake import Intake, Storefronts
+from activities.waking import Waker
+from adapters.database import customer_questions, reservations
 from adapters.database import sweeps as records
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
@@ -58,6 +60,7 @@ class SweepActivities:
         self._intake = intake
         self._delivery = delivery
         self._stalled_after = stalled_after
+        self._waker = Waker(database, client)
 
     @activity.defn
     async def start_stored_orders(self) -> int:
@@ -71,12 +74,24 @@ class SweepActivities:
 
     @activity.defn
     async def deliver_stored_events(self) -> int:
-        """Bring stored events to the workflows that have not heard of them. Returns how many."""
+        """Bring stored events, and customers' answers, to the workflows that have not heard of them. Returns how many."""
         before = activity.info().started_time - GRACE
         waiting = await asyncio.to_thread(
             self._read, lambda tx: records.undelivered_events(tx, before=before, limit=BATCH)
         )
-        return sum(await _each(waiting, self._delivery.deliver_event))
+        answers = await asyncio.to_thread(
+            self._read, lambda tx: customer_questions.undelivered(tx, before=before, limit=BATCH)
+        )
+        delivered = await _each(waiting, self._delivery.deliver_event)
+        return sum([*delivered, *await _each(answers, self._delivery.deliver_answer)])
+
+    @activity.defn
+    async def wake_waiting_orders(self) -> int:
+        """Wake the orders that wait for stock which is there now, whoever brought it or gave it back. Returns how many."""
+        now = activity.info().started_time
+        version = await asyncio.to_thread(self._configurations.current)
+        event_id = f"look:{now:%Y%m%d%H%M}"
+        return await self._waker.wake(version.configuration, event_id, now=now, told=activity.heartbeat)
 
     @activity.defn(no_thread_cancel_exception=True)
     def fetch_missing_orders(self) -> int:
@@ -100,9 +115,19 @@ class SweepActivities:
                 *records.started_purchase_orders(tx, **bounds, limit=BATCH),
             ],
         )
-        running = await _each(orders, self._is_running)
+        running = await _each([order.workflow_id for order in orders], self._is_running)
         stalled = [order for order, is_running in zip(orders, running, strict=True) if not is_running]
+        await self._release_what_nobody_works_on(now)
         return await asyncio.to_thread(self._ask_about, stalled, now) if stalled else 0
+
+    async def _release_what_nobody_works_on(self, now: datetime) -> None:
+        """Give back what has been reserved for too long by orders that no workflow runs for, nor for a share of them."""
+        holders = await asyncio.to_thread(self._read, lambda tx: records.overdue_holders(tx, now=now, limit=BATCH))
+        abandoned = [
+            holder.order_id for holder in holders if not any(await _each(holder.workflow_ids, self._is_running))
+        ]
+        if abandoned:
+            await asyncio.to_thread(self._read, lambda tx: reservations.expire(tx, sorted(abandoned), now=now))
 
     def _read(self, work: Callable[[Any], Item]) -> Item:
         with self._database.begin() as tx:
@@ -154,8 +179,8 @@ class SweepActivities:
         )
         return received.outcome not in (IntakeOutcome.REPEATED, IntakeOutcome.UNCHANGED)
 
-    async def _is_running(self, order: StartedOrder) -> bool:
-        handle = self._client.get_workflow_handle(order.workflow_id)
+    async def _is_running(self, workflow_id: str) -> bool:
+        handle = self._client.get_workflow_handle(workflow_id)
         try:
             description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:

@@ -23,6 +23,8 @@ class Plugin:
     label: str = ""
     documentation: str = ""
     statuses: tuple[str, ...] = field(default=())
+    requires: tuple[str, ...] = ("base_url", "token_env")  # of a supplier's settings: those it can't do without
+    picks: bool = False  # build it with ``desk``: a PickDesk for its pick tasks
 
 
 class PluginError(RuntimeError):

@@ -12,8 +12,10 @@ from models.feeds import Column, FeedKind
 from models.findings import Finding
 from models.listings import BulkResult, ExchangeRate, Listing, ListingChange, ListingRefusal, ProductDraft
 from models.orders import IncomingOrder
+from models.picks import PickTask
 from models.storefronts import FulfilmentRequest, OrderNote, StorefrontFacts
 from models.suppliers import (
+    Cancellation,
     Capabilities,
     Destination,
     PlacedOrder,
@@ -48,6 +50,9 @@ class SupplierPort(Protocol):
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
         """Ask how the order stands: state, the supplier's own word for it, parcels so far."""
 
+    def cancel_order(self, supplier_number: str) -> Cancellation:
+        """Ask for an order to be stopped; repeating it changes nothing. Raises Refused("no_cancel") where that can't be."""
+
     def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:
         """Walk through the supplier's own feed from ``cursor`` on ("" is its beginning), page by page.
 
@@ -63,6 +68,31 @@ class SupplierPort(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+class PickDesk(Protocol):
+    """Where our own warehouses hear what to send. Supplier plugins that ask for it get it when they are built.
+
+    Its failures are those of any supplier, though only our own database is behind it.
+    """
+
+    def open_pick(self, warehouse: str, order: SupplierOrder) -> PickTask:
+        """Ask for an order to be picked, once by its number: said again, the first one is returned as it stands now.
+
+        Raises NotSent where it was not written, Doubtful where nobody knows.
+        """
+
+    def find_pick(self, warehouse: str, number: str) -> PickTask | None:
+        """Read a pick task by our number. Raises NotSent or Unavailable."""
+
+    def cancel_pick(self, warehouse: str, number: str) -> PickTask | None:
+        """Call a pick task off where nobody has packed it yet, and return it as it stands then. Repeatable."""
+
+    def count_stock(self, warehouse: str, eans: Sequence[str]) -> dict[str, StockAnswer]:
+        """Say what was counted of some articles, by EAN; those that never were are absent."""
+
+    def count_open(self, warehouse: str) -> int:
+        """Count what is still to be picked."""
 
 
 class StorefrontPort(Protocol):

@@ -12,7 +12,20 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from adapters.database.migrate import upgrade
-from bench import costs, intake_load, orders_first, report, sync, sync_events, sync_pages, throughput
+from bench import (
+    costs,
+    intake_load,
+    orders_first,
+    planning,
+    rehearsal,
+    report,
+    reservations,
+    routing,
+    sync,
+    sync_events,
+    sync_pages,
+    throughput,
+)
 from bench.stage import Stage, set_stage
 from bench.throughput import Batch
 from starter import search_attributes
@@ -24,7 +37,7 @@ REPORT = Path(__file__).with_name("report.json")
 WARM_UP = 10  # orders of each kind: the first ones load code
 WORKER_START = 5.0  # seconds
 SAMPLES = 20  # histories that are looked at
-PARTS = ("orders", "sync", "orders-first")
+PARTS = ("orders", "sync", "orders-first", "rehearsal", "routing", "reservations")
 console = Console(highlight=False)
 
 
@@ -41,6 +54,13 @@ def main() -> int:
         with run_directory("bench") as workdir, set_stage(workdir, _say, shop_articles=options.rows) as stage:
             _say(f"orders while {options.rows:,} rows are published")
             measured |= asyncio.run(orders_first.measure(stage, options.rows))
+    if "rehearsal" in options.parts:
+        measured |= _measure_rehearsal(options.rehearsed)
+    if "routing" in options.parts:
+        _say("plans by the router")
+        measured |= routing.measure(options.plans)
+    if "reservations" in options.parts:
+        measured |= _measure_reservations()
     measured |= report.circumstances(f"python -m bench {' '.join(sys.argv[1:])}".strip())
     report.write(measured, options.report)
     report.show(measured, console)
@@ -57,18 +77,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=100, help="webhooks a second")
     parser.add_argument("--seconds", type=int, default=20, help="seconds of webhooks, with workers stopped and running")
     parser.add_argument("--rows", type=int, default=1_000_000, help="articles of the feeds, and of what is published")
+    parser.add_argument("--rehearsed", type=int, default=10_000, help="orders that are rehearsed")
+    parser.add_argument("--plans", type=int, default=200, help="plans of each size, by the router alone")
     parser.add_argument(
         "--parts",
         nargs="+",
         choices=PARTS,
         default=PARTS,
-        help="orders: speed and cost per order; sync: feeds; orders-first: orders while a catalogue is published",
+        help="orders: speed and cost per order; sync: feeds; orders-first: orders while a catalogue is published; "
+        "rehearsal: stored orders by two sets of rules; routing: plans; reservations: of one article and of many",
     )
-    parser.add_argument("--quick", action="store_true", help="one round of 40 orders, 4 s of webhooks, 100,000 rows")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of 40 orders, 4 s of webhooks, 100,000 rows, 20 plans"
+    )
     parser.add_argument("--report", type=Path, default=REPORT, help="where the JSON goes")
     options = parser.parse_args()
     if options.quick:
-        options.orders, options.rounds, options.seconds, options.rows = 40, 1, 4, 100_000
+        options.orders, options.rounds, options.seconds, options.rows, options.plans = 40, 1, 4, 100_000, 20
+        options.rehearsed = 1_000
     return options
 
 
@@ -82,6 +108,25 @@ def _measure_sync(rows: int) -> dict[str, Any]:
     with run_directory("bench") as workdir, embedded_stack(workdir, _say, ui=False) as stack:
         _say("events of a run")
         return measured | asyncio.run(sync_events.measure(stack))
+
+
+def _measure_rehearsal(orders: int) -> dict[str, Any]:
+    with run_directory("bench") as workdir, embedded_postgres(workdir / "postgres", _say) as server:
+        upgrade(server.url)
+        _say(f"rehearsal of {orders:,} orders")
+        return rehearsal.measure(server.url, orders)
+
+
+def _measure_reservations() -> dict[str, Any]:
+    with run_directory("bench") as workdir:
+        with embedded_postgres(workdir / "reserving", _say, durable=True) as server:
+            upgrade(server.url)
+            _say("reservations of one article, and of 10,000")
+            measured = reservations.measure(server.url)
+        with embedded_postgres(workdir / "planning", _say) as server:
+            upgrade(server.url)
+            _say("plans of ten lines, reserved")
+            return measured | planning.measure(server.url)
 
 
 async def _measure(stage: Stage, options: argparse.Namespace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import routing
 from bench.costs import History
 from bench.intake_load import Latencies
 from bench.throughput import Batch
@@ -28,6 +29,12 @@ GOALS = {
     "sync_wal_unchanged": "at most 1",
     "sync_events": "at most 35",
     "orders_first_ratio": "at most 1.5",
+    "route_p99_ms_5x5": "at most 10",
+    "route_p99_ms_50x40": "at most 250",
+    "rehearse_orders_per_s": "at least 167",
+    "reserve_ratio_hot": "at least 0.5",
+    "reserve_ratio_spread": "at least 0.5",
+    "plan_reserve_statements": "at most 6",
 }
 MEANINGS = {
     "orders_per_second": "product: from start to shipped",
@@ -58,6 +65,18 @@ MEANINGS = {
     "orders_first_idle_ms": "webhook to supplier order, median, nothing else going on",
     "orders_first_busy_ms": "the same while the whole catalogue is published",
     "orders_first_ratio": "busy / idle",
+    "route_p99_ms_5x5": "a plan with reasons, 5 lines over 5 suppliers, by cost",
+    "route_p99_ms_50x40": "50 lines over 40 suppliers",
+    **{
+        f"routes_per_second_{lines}x{suppliers}": f"plans of {lines} lines over {suppliers} suppliers, one thread"
+        for lines, suppliers in routing.SIZES
+    },
+    "plan_reserve_statements": "planning and reserving an order of ten lines",
+    "plan_reserve_ms": "the same, median, suppliers without live stock",
+    "reserve_ratio_hot": "our reservations / bare conditional updates, one article",
+    "reserve_ratio_spread": "the same over 10,000 articles",
+    "rehearse_orders_per_s": "a month of orders by two sets of rules, one process per processor",
+    "rehearse_seconds": "of the same, whole",
 }
 
 

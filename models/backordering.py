@@ -1,7 +1,8 @@
 """What happens to units that nobody can deliver now: the merchant's policy, and what a customer may answer."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -115,3 +116,31 @@ class Answer(Contract):
         chosen = {line.choice for line in self.lines}
         first = (CustomerChoice.WAIT, CustomerChoice.ALTERNATIVE, CustomerChoice.CANCEL_LINE)
         return next((choice for choice in first if choice in chosen), CustomerChoice.WAIT)
+
+
+Part = tuple[str, str]  # line id, EAN
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A part of an open order's line that waits for stock."""
+
+    id: int
+    order_id: int
+    ean: str
+    units: int
+    had: int  # that were to be had when the order was last planned
+    left_out: frozenset[str]  # suppliers that would not count for it
+    partial: bool  # any unit more is worth a plan
+    planned_at: datetime
+    woken_at: datetime | None
+    woken_for: int | None  # what was to be had when it was last woken
+
+
+@dataclass(frozen=True, slots=True)
+class Stocked:
+    """Units of an article that a supplier can deliver now: after reservations and buffers."""
+
+    supplier: str
+    ean: str
+    units: int

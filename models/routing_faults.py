@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from models import postcodes
@@ -20,11 +21,13 @@ ORDER_SETTINGS = ("choose", "tiers", "weights", "split_orders", "ship_within", "
 _WORDS = ("channels", "countries", "regions", "tags", "customer_groups", "preferences", "articles")
 
 
+@lru_cache(maxsize=20_000)
 def folded(text: str) -> str:
     """Write a word as conditions compare it: without regard to case and spacing."""
     return " ".join(text.split()).casefold()
 
 
+@lru_cache(maxsize=20_000)
 def category_path(category: str) -> tuple[str, ...]:
     """Take a category apart, as the price rules do: ``"Perfume > Women"``, also with "/" or "|" between."""
     levels = category.replace("/", ">").replace("|", ">").split(">")

@@ -1,4 +1,4 @@
-"""The HTTP API: where storefronts deliver their webhooks, and suppliers their pushed stock.
+"""The HTTP API: where storefronts deliver their webhooks, suppliers their pushed stock, and customers their answers.
 
 It needs the database and nothing else: without Temporal it stores and says 2xx, and the sweeps start what waits.
 """
@@ -24,6 +24,8 @@ from activities.intake import Intake, Storefronts
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.pushes import PushOutcome
+from starter.customer_page import CustomerPages
+from starter.customer_routes import customer_routes
 from starter.delivery import Deliverer
 from starter.feed_requests import FeedRequests
 from starter.feeds_door import FeedsDoor, read_push
@@ -57,7 +59,12 @@ def create_app(
     intake = Intake(database, configurations, storefronts)
     door = ShopifyDoor(intake, configurations, storefronts, secrets)
     app = FastAPI(
-        title="Dropwright", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running(deliverer, feed_requests)
+        title="Dropwright",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # a redirect would carry none of our headers
+        lifespan=_running(deliverer, feed_requests),
     )
     threads = anyio.CapacityLimiter(DATABASE_THREADS)
     app.add_middleware(AccessLog)
@@ -92,6 +99,9 @@ def create_app(
             feed_requests.submit(supplier, feed)
         request.scope["outcome"] = outcome
         return JSONResponse({"outcome": outcome}, status_code=202 if outcome is PushOutcome.STORED else 200)
+
+    pages = CustomerPages(database, configurations, secrets)
+    app.include_router(customer_routes(pages, deliverer, partial(_in_time, threads)))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

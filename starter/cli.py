@@ -13,11 +13,15 @@ from starter.commands import (
     doctor,
     feeds,
     orders,
+    picks,
     prices,
     records,
+    rehearse,
+    route,
     run,
     steering,
     stock,
+    suppliers,
     supply,
     sync,
     tasks,
@@ -53,6 +57,8 @@ STEERING = {
     CommandName.APPROVE: "Order as planned, or go on without the step that was refused.",
     CommandName.REJECT: "Do not order what waits for approval: the order ends as cancelled.",
     CommandName.REROUTE: "Leave the supplier out that is asked about, and plan the open quantity again.",
+    CommandName.ASK_CUSTOMER: "Answer a shortage: the customer gets a mail with a link, and says what shall be done.",
+    CommandName.SHIP_AVAILABLE: "Answer a shortage: deliver what is there, cancel the rest.",
     CommandName.RESUBMIT: "Answer a submission in doubt: the supplier does not have it, send it once more.",
 }
 
@@ -65,12 +71,16 @@ for _name, _explanation in STEERING.items():
 order.command("confirm-submission")(steering.confirm_submission)
 order.command("mark-shipped")(steering.mark_shipped)
 order.command("extend-tracking")(steering.extend_tracking)
+order.command("wait")(steering.wait)
 order.command("change-address")(steering.change_address)
 app.command("calls", rich_help_panel="Orders")(orders.show_calls)
 app.command("tasks", rich_help_panel="Orders")(tasks.list_tasks)
 app.add_typer(task, name="task", rich_help_panel="Orders")
 task.command("show")(tasks.show_task)
 task.command("answer")(tasks.answer_task)
+app.add_typer(route.app, name="route", rich_help_panel="Orders")
+app.command("rehearse", rich_help_panel="Orders")(rehearse.rehearse)
+app.add_typer(picks.app, name="picks", rich_help_panel="Orders")
 app.add_typer(records.article, name="article", rich_help_panel="Orders")
 app.command("incidents", rich_help_panel="Orders")(records.list_incidents)
 app.add_typer(records.incident, name="incident", rich_help_panel="Orders")
@@ -94,7 +104,7 @@ app.add_typer(run.database, name="database", rich_help_panel="Setting up")
 app.add_typer(configuration.commands, name="config", rich_help_panel="Setting up")
 app.command("doctor", rich_help_panel="Setting up")(doctor.doctor)
 app.command("channels", rich_help_panel="Setting up")(configuration.channels)
-app.command("suppliers", rich_help_panel="Setting up")(configuration.suppliers)
+app.add_typer(suppliers.app, name="suppliers", rich_help_panel="Setting up")
 
 
 def main() -> None:

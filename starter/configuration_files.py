@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -15,18 +15,13 @@ from pydantic import BaseModel, ValidationError
 from adapters.feeds.mapping import Mapper
 from adapters.feeds.unreadable import FeedUnreadable
 from models.configuration import Configuration
+from starter.configuration_lines import Lines
+from starter.configuration_problems import Problem, path_text, problems_of
 from starter.console import CommandFailedError
+from starter.plugin_needs import unmet_needs
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m"), (timedelta(seconds=1), "s"))
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake in a configuration: where, as a TOML path, and what is wrong. Never the value: it may be a secret."""
-
-    path: str
-    problem: str
 
 
 @dataclass(frozen=True)
@@ -39,36 +34,51 @@ class Change:
 
 
 class BadConfigurationError(CommandFailedError):
-    """A configuration that can't be applied, with every mistake in it."""
+    """A configuration that can't be applied, with every mistake in it, in the order of the file."""
 
     def __init__(self, source: str, problems: list[Problem]) -> None:
-        self.problems = problems
-        lines = "".join(f"\n  {one.path}: {one.problem}" for one in problems)
+        self.problems = sorted(problems, key=lambda one: one.line or 0)
+        lines = "".join(f"\n  {one.text(source)}" for one in self.problems)
         super().__init__(f"{source} can't be used:{lines}")
 
 
 def read_file(path: Path) -> Configuration:
     """Read and validate a whole file. Raises BadConfigurationError with every mistake in it."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        document = tomllib.loads(text)
     except FileNotFoundError:
         raise CommandFailedError(f"there is no file {path}; dropwright.example.toml is one to start from") from None
     except UnicodeDecodeError:
-        raise BadConfigurationError(path.name, [Problem("(file)", "is not UTF-8 text")]) from None
+        problem = Problem("(file)", "is not UTF-8 text", "save it as UTF-8")
+        raise BadConfigurationError(path.name, [problem]) from None
     except tomllib.TOMLDecodeError as error:
-        raise BadConfigurationError(path.name, [Problem("(file)", f"is not TOML: {error}")]) from None
-    return validate(path.name, document)
+        raise BadConfigurationError(path.name, [_not_toml(error)]) from None
+    return validate(path.name, document, text)
 
 
-def validate(source: str, document: Mapping[str, Any]) -> Configuration:
-    """Validate a document. Raises BadConfigurationError with every mistake in it."""
+def _not_toml(error: tomllib.TOMLDecodeError) -> Problem:
+    position = re.search(r"at line (\d+)", str(error))
+    remedy = "correct it there, or close what stands open above"
+    return Problem("(file)", f"is not TOML: {error}", remedy, line=int(position[1]) if position else None)
+
+
+def validate(source: str, document: Mapping[str, Any], text: str | None = None) -> Configuration:
+    """Validate a document. Raises BadConfigurationError with every mistake in it, with lines where its text is given."""
     try:
         configuration = Configuration.model_validate(document)
     except ValidationError as error:
-        raise BadConfigurationError(source, [_problem(one) for one in error.errors(include_input=False)]) from None
-    if problems := list(_constant_problems(configuration)):
-        raise BadConfigurationError(source, problems)
+        raise BadConfigurationError(source, _placed(problems_of(error, document), text)) from None
+    if problems := [*_constant_problems(configuration), *unmet_needs(configuration)]:
+        raise BadConfigurationError(source, _placed(problems, text))
     return configuration
+
+
+def _placed(problems: list[Problem], text: str | None) -> list[Problem]:
+    if text is None:
+        return problems
+    lines = Lines(text)
+    return [replace(one, line=lines.of(one.place)) for one in problems]
 
 
 def _constant_problems(configuration: Configuration) -> Iterator[Problem]:
@@ -80,38 +90,15 @@ def _constant_problems(configuration: Configuration) -> Iterator[Problem]:
             try:
                 Mapper(feed, columns, places, texts_only=feed.format == "csv")
             except FeedUnreadable as error:
-                yield Problem(f"suppliers.{supplier}.feeds.{name}", error.finding.text)
-
-
-def _problem(error: Any) -> Problem:
-    location, message = error["loc"], error["msg"].removeprefix("Value error, ")
-    if location and location[-1] == "[key]" and error["type"] == "literal_error":
-        location = location[:-1]
-    elif location and location[-1] == "[key]":  # the name of a table, e.g. [suppliers.BTS]
-        message = "a name is lower case letters, digits and '-', and begins with a letter"
-        location = location[:-1]
-    elif error["type"] == "extra_forbidden":
-        message = "there is no such setting"
-    elif error["type"] == "missing":
-        message = "is required"
-    elif location and str(location[-1]).endswith("_env"):
-        message = "names an environment variable (A-Z, 0-9 and _), never the credential itself"
-    return Problem(_path(location), message)
-
-
-def _path(location: tuple[str | int, ...]) -> str:
-    path = ""
-    for part in location:
-        if isinstance(part, str) and not part.strip():  # which of several forms a value had
-            continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path or "(whole file)"
+                place = ("suppliers", supplier, "feeds", name)
+                remedy = "write a constant that is a value of its field"
+                yield Problem(path_text(place), error.finding.text, remedy, place=place)
 
 
 def differences(before: Configuration | None, after: Configuration) -> list[Change]:
     """List what applying ``after`` would change, setting by setting."""
-    old = dict(_flat(before)) if before else {}
-    new = dict(_flat(after))
+    old = dict(_told(before)) if before else {}
+    new = dict(_told(after))
     paths = list(dict.fromkeys([*old, *new]))
     return [Change(path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)]
 
@@ -119,6 +106,34 @@ def differences(before: Configuration | None, after: Configuration) -> list[Chan
 def to_toml(configuration: Configuration) -> str:
     """Write a configuration as TOML that ``read_file`` reads back to the same: one dotted key per line."""
     return "".join(f"{path} = {value}\n" for path, value in _flat(configuration))
+
+
+def _told(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Like ``_flat``, but a list of named tables, such as rules, is told table by table, and first in which order."""
+    for name in type(model).model_fields:
+        yield from _told_value(f"{prefix}{name}", getattr(model, name))
+
+
+def _told_value(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, BaseModel):
+        yield from _told(value, f"{path}.")
+    elif isinstance(value, tuple) and value and all(hasattr(item, "name") for item in value):
+        yield path, _literal([item.name for item in value])
+        for item in value:
+            yield from _told_item(f"{path}[{item.name}]", item)
+    elif isinstance(value, dict):
+        for key in sorted(value):
+            yield from _told_value(f"{path}.{_key(key)}", value[key])
+    elif value is not None:
+        yield path, _literal(value)
+
+
+def _told_item(path: str, item: BaseModel) -> Iterator[tuple[str, str]]:
+    usual = type(item).model_construct()
+    for name in type(item).model_fields:
+        value = getattr(item, name)
+        if name != "name" and value != getattr(usual, name, None):
+            yield from _told_value(f"{path}.{name}", value)
 
 
 def _flat(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -10,12 +10,14 @@ from typing import Self
 import structlog
 
 from activities.delivery import OrderDelivery
+from adapters.database.customer_questions import PendingAnswer
 from models.contracts import OrderRequest
 from models.intake import PendingEvent, Received
 
 CONCURRENT = 8
 BACKLOG = 2_000
 DRAIN_SECONDS = 5.0
+Item = OrderRequest | PendingEvent | PendingAnswer
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ class Deliverer:
     def __init__(self, delivery: OrderDelivery) -> None:
         """Deliver through ``delivery``."""
         self._delivery = delivery
-        self._queue: asyncio.Queue[OrderRequest | PendingEvent] = asyncio.Queue(BACKLOG)
+        self._queue: asyncio.Queue[Item] = asyncio.Queue(BACKLOG)
         self._workers: list[asyncio.Task[None]] = []
         self._failing = False
 
@@ -51,12 +53,18 @@ class Deliverer:
     def submit(self, received: Received) -> None:
         """Queue what a delivery led to. Never waits and never fails: call it on the event loop."""
         for item in (received.order_request, received.event):
-            if item is None:
-                continue
-            try:
-                self._queue.put_nowait(item)
-            except asyncio.QueueFull:
-                log.info("delivery_left_to_the_sweep", reason="queue full", order_id=item.order_id)
+            if item is not None:
+                self._put(item)
+
+    def submit_answer(self, answer: PendingAnswer) -> None:
+        """Queue a customer's answer, which is stored. Never waits and never fails: call it on the event loop."""
+        self._put(answer)
+
+    def _put(self, item: Item) -> None:
+        try:
+            self._queue.put_nowait(item)
+        except asyncio.QueueFull:
+            log.info("delivery_left_to_the_sweep", reason="queue full", order_id=item.order_id)
 
     async def _work(self) -> None:
         while True:
@@ -69,14 +77,16 @@ class Deliverer:
             finally:
                 self._queue.task_done()
 
-    def _note_failure(self, item: OrderRequest | PendingEvent, error: Exception) -> None:
+    def _note_failure(self, item: Item, error: Exception) -> None:
         """Warn of the first failure in a row: while Temporal is away, every delivery fails."""
         write = log.debug if self._failing else log.warning
         write("delivery_left_to_the_sweep", reason=type(error).__name__, order_id=item.order_id)
         self._failing = True
 
-    async def _deliver(self, item: OrderRequest | PendingEvent) -> None:
+    async def _deliver(self, item: Item) -> None:
         if isinstance(item, OrderRequest):
             await self._delivery.start_order(item)
+        elif isinstance(item, PendingAnswer):
+            await self._delivery.deliver_answer(item)
         else:
             await self._delivery.deliver_event(item)

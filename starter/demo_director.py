@@ -11,12 +11,13 @@ from sandbox.catalogue import plain_eans
 from sandbox.shopify_bodies import example_address
 from starter.demo_person import Person
 from starter.demo_scenarios import DAY_SECONDS, PLAN_HOURS, SCENARIOS
-from starter.demo_story import SUPPLIERS, Line, Progress, Scenario, Step, Story, Tell
-from starter.demo_world import World
+from starter.demo_story import OWN, SUPPLIERS, Line, Progress, Scenario, Step, Story, Tell
+from starter.demo_world import COUNT, SHELVES, World
 
 POLL_SECONDS = 0.2
 BETWEEN_ORDERS = 0.3  # seconds between customers
 CUSTOMERS_IN_SPAIN = 3  # every third example address is there
+ON_THE_SHELF = 5  # pieces
 FORGED_ID = 5_999_999_999_999
 
 
@@ -51,6 +52,17 @@ class Scene:
     async def command(self, name: CommandName, *, by_cli: bool) -> None:
         """Let the person steer this order."""
         await self.person.steer(self.progress, name, by_cli=by_cli)
+
+    async def count_shelves(self) -> None:
+        """Bring in what lies on our own shelves for this order, from the file that whoever counted it has left."""
+        rows = [f"A-{number},{ean},{ON_THE_SHELF},4.20\n" for number, ean in enumerate(self.progress.eans, 1)]
+        sheet = self.world.folder / SHELVES
+        await asyncio.to_thread(sheet.write_text, "".join(["Shelf,EAN,Pieces,Cost\n", *rows]), "utf-8")
+        await self.person.run_command("sync", "run", OWN, COUNT, "--wait")
+
+    async def pick(self) -> None:
+        """Let the person take this order from our own shelves."""
+        await self.person.pick(self.progress)
 
     async def switch(self, supplier: str, *, on: bool) -> None:
         """Switch a supplier off, or on again."""

@@ -64,6 +64,12 @@ class Person:
             await self._send(order_target(progress.record), Command(command=name, actor=NAME))
         self._note(progress, f"{name.replace('_', ' ')} ({'CLI' if by_cli else 'Update'})")
 
+    async def pick(self, progress: Progress) -> None:
+        """Take an order from our own shelves, hand it to the carrier, and say so."""
+        number = progress.purchase_orders[-1].number
+        await self.run_command("picks", "done", number, "--tracking", f"OWN-{progress.order_id}", "--carrier", "GLS")
+        self._note(progress, "picked and sent (CLI)")
+
     async def close(self) -> None:
         """Stop answering."""
         for task in self._at_work:

@@ -9,11 +9,12 @@ from typing import Any
 
 from temporalio.client import Client
 
+from adapters.database import tallies
 from models.configuration import Configuration
 from models.statuses import ORDER_ENDINGS, OrderState, TaskState
 from starter.demo_rows import waiting_for
 from starter.demo_scenarios import PLAIN
-from starter.demo_story import SUPPLIERS, Progress, Story
+from starter.demo_story import LABELS, OWN, SUPPLIERS, Progress, Story
 from starter.demo_supply import ASKED, SupplyShow
 from starter.demo_world import ALERTS_TO, World
 
@@ -65,12 +66,19 @@ async def gather_facts(world: World) -> Facts:
     """Ask every part of the simulated world what it has."""
     ledgers = await asyncio.gather(*(world.ledger(supplier) for supplier in SUPPLIERS))
     shop, mails = await asyncio.gather(world.ledger("shop"), world.mails())
-    supplier_orders = [
+    picked = await asyncio.to_thread(_picked, world)
+    supplier_orders = picked + [
         {**order, "supplier": supplier}
         for supplier, ledger in zip(SUPPLIERS, ledgers, strict=True)
         for order in ledger["orders"]
     ]
     return Facts(supplier_orders=supplier_orders, shop_orders=shop["orders"], mails=mails)
+
+
+def _picked(world: World) -> list[dict[str, Any]]:
+    """List what our own shelves were asked for; every customer's door is known by its number there too."""
+    with world.database.begin() as tx:
+        return [{"supplier": OWN, "order_number": one, "address_hash": one} for one in tallies.pick_numbers(tx, OWN)]
 
 
 def judge(story: Story, facts: Facts, configuration: Configuration | None) -> Verdict:
@@ -99,7 +107,7 @@ def find_duplicates(story: Story, facts: Facts) -> list[str]:
     for order in facts.supplier_orders:
         door = (order["supplier"], order["address_hash"])
         if _pair(order) not in named or door in seen:
-            found.append(f"{order['order_number']} at {SUPPLIERS[order['supplier']]}")
+            found.append(f"{order['order_number']} at {LABELS[order['supplier']]}")
         seen.add(door)
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.configuration import Configuration
-from starter.demo_story import SUPPLIERS, Progress, Story
+from starter.demo_story import LABELS, Progress, Story
 from starter.following import Wait, stage_of, waits_of
 
 _WORDS = {"ChoosingShipping": "choosing shipping", "AwaitingAcknowledgement": "awaiting receipt"}
@@ -51,7 +51,7 @@ def row_of(progress: Progress, story: Story, configuration: Configuration | None
         name=progress.name,
         title=progress.scenario.title,
         stage=stage(progress),
-        supplier=SUPPLIERS[newest.supplier] if newest else "",
+        supplier=LABELS[newest.supplier] if newest else "",
         number=(newest.supplier_number or "") if newest else "",
         check=f"{last}/{len(story.plan)}" if newest and newest.confirmed_at else "",
         waits=waiting_for(progress, configuration, now),

@@ -1,4 +1,4 @@
-"""The 30 orders of the demo: what shop, supplier and person do, and where each order must end. Data only.
+"""The 31 orders of the demo: what shop, supplier and person do, and where each order must end. Data only.
 
 An unscripted supplier ships three seconds after it was asked to, so that the first check finds it. Orders at Salina
 Direct follow one another: its faults are meant for one order at a time.
@@ -12,9 +12,11 @@ from starter.demo_steps import (
     asked,
     cancels,
     corrects_address,
+    counted,
     faults,
     once,
     pays,
+    picked,
     placed,
     planned,
     ships_after_check,
@@ -23,7 +25,7 @@ from starter.demo_steps import (
     switched,
     while_off,
 )
-from starter.demo_story import BTS, OLMO, SALINA, Answer, Ending, Line, Scenario, Step, Story
+from starter.demo_story import BTS, OLMO, OWN, SALINA, Answer, Ending, Line, Scenario, Step, Story
 
 DAY_SECONDS = 10.0
 PLAN_HOURS = (24, 6, 12, 12, 24, 24, 24)
@@ -244,5 +246,12 @@ SCENARIOS = (
         ),
         ending=Ending(tasks=(TaskCategory.HELD,)),
     ),
+    Scenario(
+        key="shelves",
+        title="picked from our own shelves",
+        lines=(Line(quantity=2, stocked_at=(OWN,)),),
+        first=counted,
+        steps=(picked(after=4),),
+    ),
 )
-assert len(SCENARIOS) == 30
+assert len(SCENARIOS) == 31

@@ -118,6 +118,20 @@ def switched(supplier: str, *, on: bool) -> Do:
 # What people do unasked.
 
 
+async def counted(stage: Stage) -> None:
+    """Somebody counts what lies on our own shelves."""
+    await stage.count_shelves()
+
+
+def picked(*, after: float) -> Step:
+    """Somebody takes it from our own shelves, and says so."""
+
+    async def pick(stage: Stage) -> None:
+        await stage.pick()
+
+    return Step(do=pick, when=placed, after=after)
+
+
 def steers(name: CommandName, when: Moment, *, after: float = 0.0, by_cli: bool = False) -> Step:
     """A person steers the order."""
 

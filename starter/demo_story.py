@@ -12,8 +12,9 @@ from models.commands import CommandName
 from models.statuses import ORDER_ENDINGS, OrderState, TaskState
 from models.tasks import TaskCategory
 
-BTS, OLMO, SALINA = "bts", "olmo", "salina"
-SUPPLIERS = {BTS: "BTSWholesaler", OLMO: "Olmo Trade", SALINA: "Salina Direct"}
+BTS, OLMO, SALINA, OWN = "bts", "olmo", "salina", "own"
+SUPPLIERS = {BTS: "BTSWholesaler", OLMO: "Olmo Trade", SALINA: "Salina Direct"}  # each with a simulator
+LABELS = {**SUPPLIERS, OWN: "our own shelves"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +171,8 @@ class Stage(Protocol):
     async def supplier(self, supplier: str, path: str, **details: Any) -> None: ...
     async def command(self, name: CommandName, *, by_cli: bool) -> None: ...
     async def switch(self, supplier: str, *, on: bool) -> None: ...
+    async def count_shelves(self) -> None: ...
+    async def pick(self) -> None: ...
 
 
 Do = Callable[[Stage], Awaitable[None]]

@@ -21,7 +21,7 @@ from models.configuration import Configuration
 from sandbox.shopify_world import MAIN_LOCATION, location_id
 from starter.configuration_files import read_file
 from starter.demo_scenarios import DAY_SECONDS, PLAN_HOURS, SHIPS_AFTER
-from starter.demo_story import OLMO, SUPPLIERS, Tell
+from starter.demo_story import LABELS, OLMO, OWN, SUPPLIERS, Tell
 from starter.embedded import Stack
 from starter.processes import ProcessError, free_port
 
@@ -29,6 +29,7 @@ CHANNEL = "demo"
 SHOP_DOMAIN = "demo-shop.myshopify.com"
 ALERTS_TO = "operations@demo.example"
 FEED, PRICE_LIST = "price-list", "price-list.csv"
+COUNT, SHELVES = "count", "shelves.csv"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
 WORKER_READY = "worker_started"
@@ -64,6 +65,21 @@ skip_lines = 1
 numbers = {{ decimal = ",", thousands = "." }}
 absent = "zero"
 columns = {{ sku = "Ref", ean = "EAN13", title = "Description", brand = "Marca", quantity = "Stock", unit_cost = "Net price" }}
+
+# Our own shelves: people pick, and somebody counts.
+[suppliers.{own}]
+adapter = "warehouse"
+display_name = "{own_label}"
+mode = "live"
+metafield_namespace = "{own}_demo"
+tracking_plan = [{plan}]
+final_check_grace = "5s"
+
+[suppliers.{own}.feeds.{count}]
+kind = "stock"
+source = "file://{shelves}"
+absent = "zero"
+columns = {{ sku = "Shelf", ean = "EAN", quantity = "Pieces", unit_cost = "Cost" }}
 
 [routing]
 priority = [{priority}]
@@ -291,7 +307,12 @@ def configuration_text(ports: Mapping[str, int], folder: Path) -> str:
         feeding=OLMO,
         feed=FEED,
         price_list=folder / PRICE_LIST,
-        priority=", ".join(f'"{name}"' for name in SUPPLIERS),
+        own=OWN,
+        own_label=LABELS[OWN],
+        count=COUNT,
+        shelves=folder / SHELVES,
+        plan=plan,
+        priority=", ".join(f'"{name}"' for name in LABELS),
         mail_port=ports["smtp"],
         alerts_to=ALERTS_TO,
     )

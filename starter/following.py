@@ -37,6 +37,8 @@ def stage_of(order: OrderRecord) -> str:
     if order.state is not OrderState.OPEN:
         return order.state.replace("_", " ")
     running = [one for one in order.purchase_orders if one.open]
+    if not running and order.short:
+        return "AwaitingCustomer" if order.question else "AwaitingStock"
     if not running:
         return "Planning" if order.purchase_orders else "Screening"
     return _STAGES[min((one.state for one in running), key=_PROGRESS.index)]
@@ -54,7 +56,22 @@ def waits_of(
         if one.open and one.id not in asked:
             supplier = configuration.suppliers.get(one.supplier) if configuration else None
             waits.append(_wait_at_supplier(one, supplier, now, page))
+    if order.short and not any(task["purchase_order_id"] is None for task in order.tasks):
+        waits.append(_wait_for_stock(order))
     return waits or [_wait_without_supplier(order)]
+
+
+def _wait_for_stock(order: OrderRecord) -> Wait:
+    articles = ", ".join(f"{one['units']} x {one['ean']}" for one in order.short)
+    since = min(one["since"] for one in order.short)
+    if order.question is not None:
+        silent = order.question["when_silent"].replace("_", " ")
+        then = f"who does not answer has chosen: {silent}; stock that arrives is ordered at once"
+        return Wait(
+            what=f"the customer's word on {articles}", since=since, until=order.question["answer_by"], then=then
+        )
+    until = max((one["until"] for one in order.short if one["until"]), default=None)
+    return Wait(what=f"stock of {articles}", since=since, until=until, then="what [backorders] says for then")
 
 
 def _wait_for_person(task: dict[str, Any]) -> Wait:

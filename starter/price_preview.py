@@ -1,16 +1,16 @@
 """What price rules make of a whole catalogue, compared with other rules or with what the shop shows. Nothing is written."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from heapq import heappush, heappushpop
 
+from activities import shelves
 from adapters.database import listings, pricing
 from adapters.database.engine import Database, Transaction
-from adapters.database.listings import QuantityFeed
 from adapters.database.pricing import Article
 from models.configuration import Configuration
 from models.prices import PriceBook, PriceDecision, PricedProduct, margin_of
@@ -116,8 +116,7 @@ class Shelf:
     database: Database
     channel: str
     rules: SellingRules
-    feeds: Sequence[QuantityFeed]
-    fresh_since: datetime
+    fresh_since: Mapping[str, datetime]  # per supplier
     listed: bool  # False: nothing is known of the shop, and all that suppliers offer stands for it
     total: int
 
@@ -138,7 +137,7 @@ class Shelf:
     def pools(self, tx: Transaction, articles: Sequence[Article]) -> dict[str, list[PoolOffer]]:
         """Read the offers behind these articles, as publication does."""
         eans = [article.ean for article in articles if article.ean]
-        return dict(listings.pools(tx, eans, self.feeds, fresh_since=self.fresh_since))
+        return dict(listings.pools(tx, eans, self.fresh_since))
 
     def _page(self, tx: Transaction, after: str) -> list[Article]:
         if self.listed:
@@ -148,14 +147,11 @@ class Shelf:
 
 def open_shelf(database: Database, configuration: Configuration, channel: str, now: datetime) -> Shelf:
     """Find a channel's catalogue; what suppliers offer where nothing is known of the shop."""
-    stale_after: timedelta = configuration.channels[channel].publishing.stale_after
     with database.begin() as tx:
         known = pricing.count_listings(tx, channel)
         total = known or pricing.count_offered(tx)
-        feeds = listings.quantity_feeds(tx, looked_at=None)
-    enabled = [name for name in configuration.routing.priority if configuration.suppliers[name].enabled]
-    rules = SellingRules(priority=tuple(enabled), today=now.date())
-    return Shelf(database, channel, rules, feeds, now - stale_after, bool(known), total)
+    rules = SellingRules(priority=tuple(shelves.enabled(configuration)), today=now.date())
+    return Shelf(database, channel, rules, shelves.fresh_since(configuration, channel, now), bool(known), total)
 
 
 def preview(

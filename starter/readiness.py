@@ -99,13 +99,18 @@ def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[
             if channel.previous_webhook_secret_env:
                 yield f"channel {name}", channel.previous_webhook_secret_env, False
     for name, supplier in configuration.suppliers.items():
-        yield f"supplier {name}", supplier.token_env, supplier.enabled
+        if supplier.token_env:
+            yield f"supplier {name}", supplier.token_env, supplier.enabled
         for feed_name, feed in supplier.feeds.items():  # never needed: a feed that stands still must not stop orders
             named = (feed.password_env, feed.private_key_env, feed.push_secret_env if webhooks else None)
             used = [one for one in named if one and supplier.enabled and feed.enabled]
             yield from ((f"feed {name}/{feed_name}", variable, False) for variable in used)
     if configuration.mail.password_env:
         yield "mail", configuration.mail.password_env, True
+    if customers := configuration.customers:  # never needed: without it people are asked instead of customers
+        yield "customers", customers.link_secret_env, False
+        if customers.previous_link_secret_env:
+            yield "customers", customers.previous_link_secret_env, False
 
 
 def _missing_secret(area: str, variable: str, *, needed: bool) -> Finding:

@@ -14,6 +14,7 @@ OPTION_OF = {
     "tracking_number": "--tracking NUMBER",
     "carrier": "--carrier NAME",
     "extend_by": "--by 24h",
+    "wait_for": "--for 14d",
     "address_id": "--postal-code … (or any of --name --address1 --city --country …)",
 }
 DONE = "done"  # the answer to a task that only wants to be closed

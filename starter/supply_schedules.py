@@ -28,6 +28,7 @@ from models.configuration import Channel, Configuration
 from models.feeds import Feed
 from models.identifiers import (
     RATES_WORKFLOW_ID,
+    SCORECARDS_WORKFLOW_ID,
     STOCK_WATCH_WORKFLOW_ID,
     SYNC_QUEUE,
     publication_workflow_id,
@@ -125,6 +126,9 @@ def _of_upkeep(configuration: Configuration) -> dict[str, Schedule]:
     if (every := configuration.low_stock.every) is not None:
         note = "Tells of stock that will not last, and deletes history past its time. Safe to trigger by hand."
         found[STOCK_WATCH_WORKFLOW_ID] = _plain("StockWatchWorkflow", STOCK_WATCH_WORKFLOW_ID, every, note)
+    if (every := configuration.supply.scorecards_every) is not None:
+        note = "Figures out how suppliers did lately. Safe to trigger by hand."
+        found[SCORECARDS_WORKFLOW_ID] = _plain("ScorecardsWorkflow", SCORECARDS_WORKFLOW_ID, every, note)
     return found
 
 

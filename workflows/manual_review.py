@@ -32,22 +32,26 @@ class Asking:
         self._newest_task_id = 0
         self._reminders: asyncio.Task[None] | None = None
 
+    def _called_off(self) -> bool:
+        """Say whether somebody wants the story to leave where it is."""
+        return self._cancel_wanted
+
     def _render(self) -> str:
         """Render the current details for the Temporal UI, in Markdown."""
         raise NotImplementedError
 
     async def _ask(self, task: OpenTask, *, whatever_happens: bool = False) -> Command | None:
-        """Wait for the answer to an open task. None where the world answered first: news arrived, or a cancel is wanted.
+        """Wait for the answer to an open task. None where the world answered first: news, or a cancel.
 
         With ``whatever_happens`` only a person's answer ends the wait.
         """
         self._pose(task)
-        news, cancelling = self._news, self._cancel_wanted
+        news, called_off = self._news, self._called_off()
 
         def over() -> bool:
             if self._question is None:  # claimed: its record is being written
                 return self._answer is not None
-            return not whatever_happens and (self._cancel_wanted != cancelling or self._news > news)
+            return not whatever_happens and (self._called_off() != called_off or self._news > news)
 
         await workflow.wait_condition(over)
         return self._lay_aside()
@@ -68,7 +72,7 @@ class Asking:
 
     async def _gate(self) -> None:
         """Stop before a step that leaves the house: while held, a person is asked."""
-        while self._held and not self._cancel_wanted:
+        while self._held and not self._called_off():
             answer = await self._ask(await self._open(TaskCategory.HELD, reason="a person asked to hold it"))
             self._cancel_wanted |= answer is not None and answer.command is CommandName.CANCEL
 

@@ -36,6 +36,7 @@ _POLLING = RetryPolicy(
     initial_interval=timedelta(seconds=10), backoff_coefficient=1, maximum_interval=timedelta(seconds=10)
 )
 
+LONGEST_SHORTAGE = timedelta(days=14)  # a wait for stock or a customer whose end nobody has set
 EARLY_ANSWER = timedelta(seconds=10)  # how long an answer waits for the question it answers
 
 _MARGIN = timedelta(seconds=12)
@@ -137,6 +138,19 @@ def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: st
         retry_policy=_POLLING,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         priority=TRACKING,
+        summary=summary,
+    )
+
+
+def supplier_cancel(profile: SupplierProfile, summary: str) -> ActivityConfig:
+    """Ask a supplier to stop an order, by retry. An answer that arrives while we lose interest is not lost."""
+    return ActivityConfig(
+        task_queue=supplier_queue(profile.supplier),
+        start_to_close_timeout=2 * profile.read_timeout + _MARGIN,  # the wish, and how the order stands
+        schedule_to_close_timeout=profile.cancel_deadline + _BACKSTOP,
+        retry_policy=_POLLING,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=URGENT,
         summary=summary,
     )
 

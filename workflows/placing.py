@@ -10,7 +10,7 @@ from temporalio.workflow import ActivityConfig
 from activities.storefronts import StorefrontActivities
 from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
-from models.commands import CommandName
+from models.commands import CommandName, UnitsReturned
 from models.contracts import (
     ConfirmRequest,
     PurchaseOrderRef,
@@ -20,7 +20,7 @@ from models.contracts import (
     Submission,
     SubmitRequest,
 )
-from models.identifiers import storefront_queue
+from models.identifiers import order_workflow_id, storefront_queue
 from models.statuses import PurchaseOrderState
 from models.tasks import TaskCategory
 from workflows import options, search_attributes
@@ -46,6 +46,11 @@ class Placing(Steerable):
         )
         self._stage = "ChoosingShipping"
         self._submission: Submission | None = None
+        self._reroute_wanted = False
+        self._declined = 0  # units that the order knows to be declined
+
+    def _called_off(self) -> bool:
+        return self._cancel_wanted or self._reroute_wanted
 
     async def _place(self) -> None:
         """Quote, announce and order; again from the start while the destination changes under the quote."""
@@ -71,7 +76,7 @@ class Placing(Steerable):
             submission = await self._submit_once(workflow.now() + self._profile.unreachable_deadline)
             match submission.verdict:
                 case StepVerdict.DONE:
-                    self._placed(submission)
+                    await self._placed(submission)
                 case StepVerdict.REQUOTE:
                     return False
                 case StepVerdict.UNKNOWN:
@@ -111,7 +116,7 @@ class Placing(Steerable):
             assert answer.supplier_number is not None
             request = ConfirmRequest(**self._ref.model_dump(), supplier_number=answer.supplier_number)
             summary = "Keep the number that the person found"
-            self._placed(
+            await self._placed(
                 await workflow.execute_activity_method(
                     SubmissionActivities.confirm_submission, request, **options.record(summary)
                 )
@@ -125,7 +130,7 @@ class Placing(Steerable):
         else:
             raise Ended(PurchaseOrderState.CANCELLED)
 
-    def _placed(self, submission: Submission) -> None:
+    async def _placed(self, submission: Submission) -> None:
         assert submission.supplier_number is not None
         self._submission = submission
         stage = "Tracking" if submission.acknowledged else "AwaitingAcknowledgement"
@@ -133,6 +138,21 @@ class Placing(Steerable):
         if submission.promised_by is not None:
             changes.append(search_attributes.PROMISED_BY.value_set(submission.promised_by))
         self._show(*changes, stage=stage)
+        await self._tell_of_declined(submission)
+
+    async def _tell_of_declined(self, result: StepResult) -> None:
+        """Tell the order at once of units that the supplier will not deliver, each once; the rest goes on here."""
+        units = result.declined - self._declined
+        if units <= 0:
+            return
+        self._declined = result.declined
+        event_id = f"{self._request.number}:declined:{result.declined}"
+        event = UnitsReturned(event_id=event_id, supplier=self._profile.supplier, units=units)
+        order = order_workflow_id(self._request.channel, self._request.storefront_order_id)
+        try:
+            await workflow.get_external_workflow_handle(order).signal("units_returned", event)
+        except Exception as error:  # noqa: BLE001 - an order that was terminated plans nothing any more
+            workflow.logger.info("not told: %s (%s)", order, type(error).__name__)
 
     # What every step shares.
 
@@ -177,11 +197,13 @@ class Placing(Steerable):
         return command is CommandName.APPROVE
 
     async def _leave_if_cancelled(self) -> None:
-        """Before anything was ordered a cancel ends the story, and a hold stops it; afterwards neither does."""
+        """Before anything was ordered a cancel or a reroute ends the story, and a hold stops it; later none does."""
         if self._submission is None:
             await self._gate()
             if self._cancel_wanted:
                 raise Ended(PurchaseOrderState.CANCELLED)
+            if self._reroute_wanted:
+                raise Ended(PurchaseOrderState.RETURNED)
 
     def _confirmed_at(self) -> datetime:
         assert self._submission is not None

@@ -9,7 +9,6 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.purchase_orders import PurchaseOrderActivities
 from activities.storefronts import StorefrontActivities
 from activities.suppliers import SupplierActivities
 from models.commands import Command, CommandName, ShipmentReported
@@ -17,32 +16,32 @@ from models.contracts import (
     FulfilmentResult,
     FulfilRequest,
     PollRequest,
-    PurchaseOrderEnding,
     PurchaseOrderOutcome,
     PurchaseOrderRequest,
     StepResult,
     StepVerdict,
 )
-from models.statuses import OrderState, PurchaseOrderState
+from models.statuses import PurchaseOrderState
 from models.tasks import TaskCategory
 from workflows import options
 from workflows.decisions import presentation, tracking_plan
-from workflows.placing import Placing
-from workflows.steering import Ended, describe_malformed, only_argument, start_input
+from workflows.steering import Ended, start_input
+from workflows.withdrawing import Withdrawing
 
 ACKNOWLEDGEMENT_CHECKS = 8  # looks for an acknowledgement, spread evenly over its deadline
 
 
 @workflow.defn(name="PurchaseOrderWorkflow")
-class PurchaseOrderWorkflow(Placing):
+class PurchaseOrderWorkflow(Withdrawing):
     """One purchase order at one supplier: placed at most once, followed until it ships, with a person where it must."""
 
     @workflow.init
     def __init__(self, request: PurchaseOrderRequest | None = None) -> None:
         request = start_input(request)
         super().__init__(request)
-        self._asked_to_cancel = False
         self._plan: tuple[timedelta, ...] = request.profile.tracking_plan
+        interval = request.profile.acknowledgement_deadline / ACKNOWLEDGEMENT_CHECKS
+        self._looks: tuple[timedelta, ...] = (interval,) * ACKNOWLEDGEMENT_CHECKS
 
     @workflow.run
     async def run(self, request: PurchaseOrderRequest | None = None) -> PurchaseOrderOutcome:  # noqa: ARG002 - held since __init__
@@ -63,12 +62,7 @@ class PurchaseOrderWorkflow(Placing):
     @workflow.signal(description="The supplier's push said that something shipped; the parcels are stored already.")
     async def shipment_reported(self, *args: Any) -> None:
         """End the wait for the next check: there is news in the database."""
-        try:
-            event = ShipmentReported.model_validate(only_argument(args))
-        except (ValueError, TypeError) as error:
-            await self._record_malformed("shipment_reported", describe_malformed(error))
-            return
-        if not self._heard(event.event_id):
+        if await self._read("shipment_reported", ShipmentReported, args):
             self._news += 1
 
     @workflow.signal(
@@ -86,11 +80,19 @@ class PurchaseOrderWorkflow(Placing):
     def _refusal_to_hold(self) -> str | None:
         return "the supplier has it already: a hold would stop nothing" if self._submission else None
 
-    async def _on_taken(self, command: Command, *, answered: bool) -> None:  # noqa: ARG002
+    async def _on_taken(self, command: Command, *, answered: bool) -> None:
         if command.command is CommandName.EXTEND_TRACKING and command.extend_by and self._submission:
-            spent = workflow.now() - self._confirmed_at()
-            self._plan = tracking_plan.extended_plan(self._profile.tracking_plan, spent, command.extend_by)
+            self._extend(command.extend_by)
+        if command.command is CommandName.REROUTE and not answered:
+            self._reroute_wanted = True
         self._news += 1
+
+    def _extend(self, extend_by: timedelta) -> None:
+        spent = workflow.now() - self._confirmed_at()
+        if self._stage == "AwaitingAcknowledgement":
+            self._looks = tracking_plan.extended_plan(self._looks, spent, extend_by)
+        else:
+            self._plan = tracking_plan.extended_plan(self._profile.tracking_plan, spent, extend_by)
 
     # Following.
 
@@ -103,36 +105,43 @@ class PurchaseOrderWorkflow(Placing):
     async def _await_acknowledgement(self) -> None:
         assert self._submission is not None
         acknowledged = self._submission.acknowledged
-        interval = self._profile.acknowledgement_deadline / ACKNOWLEDGEMENT_CHECKS
+        unasked = self._profile.reroute_silent and self._profile.capabilities.cancel
         while not acknowledged:
-            await self._pose_cancel_question()
+            await self._heed_wishes()
             result = await self._poll(
-                SupplierActivities.await_acknowledgement,
-                (interval,) * ACKNOWLEDGEMENT_CHECKS,
-                "Await the acknowledgement",
+                SupplierActivities.await_acknowledgement, self._looks, "Await the acknowledgement", unasked=unasked
             )
+            if result.verdict is StepVerdict.EXHAUSTED and result.task is None:
+                task = await self._withdraw_in_silence()
+                verdict = StepVerdict.EXHAUSTED if task else StepVerdict.DONE
+                result = StepResult(verdict=verdict, task=task)
             acknowledged = await self._decide_on(result)
         self._show(stage="Tracking")
 
     async def _follow_until_shipped(self) -> PurchaseOrderOutcome:
         while True:
-            await self._pose_cancel_question()
+            await self._heed_wishes()
             result = await self._poll(SupplierActivities.check_tracking, self._plan, self._checks_summary())
             if result.verdict in (StepVerdict.DONE, StepVerdict.PARTIAL):
                 fulfilled = await self._fulfil(complete=result.verdict is StepVerdict.DONE)
                 if result.verdict is StepVerdict.DONE:
                     self._show(stage="Shipped")
                     return self._outcome(PurchaseOrderState.SHIPPED, fulfilled.order_ending)
+                self._partly_shipped = True
             else:
                 await self._decide_on(result)
 
-    async def _poll(self, check: Any, plan: tuple[timedelta, ...], summary: str) -> StepResult:
+    async def _poll(
+        self, check: Any, plan: tuple[timedelta, ...], summary: str, *, unasked: bool = False
+    ) -> StepResult:
         """Follow the supplier order by retry on a plan; ``INTERRUPTED`` where news or a cancel ended the wait."""
         request = PollRequest(
             **self._ref.model_dump(),
             confirmed_at=self._confirmed_at(),
             plan=plan,
             final_grace=self._profile.final_check_grace,
+            declined=self._declined,
+            unasked=unasked,
         )
         ends_in = tracking_plan.instants(request.confirmed_at, plan)[-1] - workflow.now()
         activity = workflow.start_activity_method(
@@ -143,7 +152,10 @@ class PurchaseOrderWorkflow(Placing):
         except ActivityError:  # only the backstop ends a poll so; what it last heard is in the database
             task = await self._open(TaskCategory.CHECKS_SPENT)
             return StepResult(verdict=StepVerdict.EXHAUSTED, task=task)
-        return result or StepResult(verdict=StepVerdict.INTERRUPTED)
+        result = result or StepResult(verdict=StepVerdict.INTERRUPTED)
+        if result.verdict is not StepVerdict.REJECTED:  # else the order hears of all of it at once
+            await self._tell_of_declined(result)
+        return result
 
     async def _fulfil(self, *, complete: bool) -> FulfilmentResult:
         """Tell the storefront of what shipped; this can't be called off. Its transaction also writes the customer's mail."""
@@ -164,19 +176,16 @@ class PurchaseOrderWorkflow(Placing):
             return result.verdict is StepVerdict.DONE or self._answered_to_stop()
         if result.verdict is StepVerdict.CANCELLED:
             raise Ended(PurchaseOrderState.CANCELLED_BY_SUPPLIER)
+        if result.verdict is StepVerdict.REJECTED:
+            raise Ended(PurchaseOrderState.REJECTED)
         assert result.task is not None
         answer = await self._ask(result.task)
         if answer is not None and answer.command is CommandName.REROUTE:
-            raise Ended(PurchaseOrderState.RETURNED)
+            self._reroute_wanted = True
+            await self._heed_wishes()
         if answer is not None and answer.command is CommandName.CANCEL:
             raise Ended(PurchaseOrderState.CANCELLED)
         return answer is not None and answer.command in (CommandName.RELEASE, CommandName.MARK_SHIPPED)
-
-    async def _pose_cancel_question(self) -> None:
-        """Once a cancel is wanted, ask who can stop the supplier, and go on looking: it may ship first."""
-        if self._cancel_wanted and not self._asked_to_cancel:
-            self._asked_to_cancel = True
-            self._pose(await self._open(TaskCategory.CANCEL_AT_SUPPLIER))
 
     def _answered_to_stop(self) -> bool:
         if self._answer is not None:
@@ -184,24 +193,6 @@ class PurchaseOrderWorkflow(Placing):
             if answer is not None and answer.command is CommandName.CANCEL:
                 raise Ended(PurchaseOrderState.CANCELLED)
         return False
-
-    async def _end(self, state: PurchaseOrderState) -> PurchaseOrderOutcome:
-        """Record an ending without shipment, and close the fence, so that no straggler can send."""
-        ending = PurchaseOrderEnding(**self._ref.model_dump(), ending=state)
-        summary = f"Record: {state.replace('_', ' ')}"
-        await workflow.execute_activity_method(
-            PurchaseOrderActivities.end_purchase_order, ending, **options.record(summary)
-        )
-        self._show(stage=state.replace("_", " ").title().replace(" ", ""))
-        return self._outcome(state, None)
-
-    def _outcome(self, state: PurchaseOrderState, order_ending: OrderState | None) -> PurchaseOrderOutcome:
-        return PurchaseOrderOutcome(
-            purchase_order_id=self._request.purchase_order_id,
-            supplier=self._profile.supplier,
-            ending=state,
-            order_ending=order_ending,
-        )
 
     def _checks_summary(self) -> str:
         return f"Tracking checks at {self._profile.display_name}, plan {presentation.plan_text(self._plan)}"

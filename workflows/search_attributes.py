@@ -4,7 +4,7 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
-from models.contracts import OrderRequest, PurchaseOrderRequest
+from models.contracts import OrderRequest, PurchaseOrderRequest, StragglerRequest
 from models.tasks import OpenTask
 
 ORDER_STAGE = SearchAttributeKey.for_keyword("OrderStage")  # where it is, as in the lifecycle diagram
@@ -80,6 +80,22 @@ def purchase_order_summary(request: PurchaseOrderRequest) -> str:
     """Sum a purchase order up for the operator's list: ``#1001 at BTSWholesaler · 2 units · DW-1A-11``."""
     units = "1 unit" if request.units == 1 else f"{request.units} units"
     return f"{request.order_name} at {request.profile.display_name} · {units} · {request.number}"
+
+
+def straggler_attributes(request: StragglerRequest) -> TypedSearchAttributes:
+    """Describe the watch over a purchase order that was given up."""
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(ORDER_STAGE, "GivenUp"),
+        SearchAttributePair(CHANNEL, request.channel),
+        SearchAttributePair(SUPPLIER_ID, request.profile.supplier),
+        SearchAttributePair(NEEDS_ATTENTION, False),
+    ]
+    return TypedSearchAttributes(pairs)
+
+
+def straggler_summary(request: StragglerRequest) -> str:
+    """Sum a watch up for the operator's list: ``DW-1A-11, given up at BTSWholesaler``."""
+    return f"{request.number}, given up at {request.profile.display_name}"
 
 
 def attention(task: OpenTask | None) -> list[SearchAttributeUpdate[Any]]:

@@ -15,7 +15,16 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.tasks import TaskActivities
-from models.commands import Command, CommandName, CommandReceipt, ShipmentReported, StorefrontEvent
+from models.commands import (
+    Command,
+    CommandName,
+    CommandReceipt,
+    CustomerAnswered,
+    ShipmentReported,
+    StockArrived,
+    StorefrontEvent,
+    UnitsReturned,
+)
 from models.contracts import CommandRecord, MalformedCommand
 from workflows import options, search_attributes
 from workflows.manual_review import Asking
@@ -23,14 +32,19 @@ from workflows.manual_review import Asking
 Result = TypeVar("Result")
 Outcome = TypeVar("Outcome", covariant=True)
 
-_FIELDS = {name for message in (Command, StorefrontEvent, ShipmentReported) for name in message.model_fields}
+Event = TypeVar("Event", StorefrontEvent, ShipmentReported, StockArrived, CustomerAnswered, UnitsReturned)
+
+_MESSAGES = (Command, StorefrontEvent, ShipmentReported, StockArrived, CustomerAnswered, UnitsReturned)
+_FIELDS = {name for message in _MESSAGES for name in message.model_fields}
 
 COMMAND_HELP = (
     "Steer this lifecycle or answer its open question. One JSON object: "
     '{"command": "release" | "hold" | "cancel" | "reroute" | "resubmit" | "confirm_submission" | "mark_shipped" | '
-    '"change_address" | "approve" | "reject" | "extend_tracking", "actor": "your login", …}. '
+    '"change_address" | "approve" | "reject" | "extend_tracking" | "wait" | "ask_customer" | "ship_available", '
+    '"actor": "your login", …}. '
     "confirm_submission needs supplier_number, mark_shipped tracking_number, change_address address_id, "
-    'extend_tracking extend_by ("24h"). The current details say what is asked.'
+    'extend_tracking extend_by ("24h"), wait wait_for ("72h"), reroute of an order supplier. '
+    "The current details say what is asked."
 )
 
 
@@ -71,6 +85,10 @@ class Steerable(Asking):
     def _refusal_of(self, command: Command) -> str | None:
         """Say why this command does not fit the moment, beyond what is common to all lifecycles."""
         return f"{command.command} answers no open question here"
+
+    def _refusal_to_release(self) -> str | None:
+        """Say why a release would set nothing going, where nothing is held."""
+        return "nothing here waits for a release"
 
     def _refusal_to_hold(self) -> str | None:
         """Say why a hold would stop nothing any more."""
@@ -152,7 +170,7 @@ class Steerable(Asking):
             case CommandName.HOLD:
                 return "it is held already" if self._held else self._refusal_to_hold()
             case CommandName.RELEASE:
-                return None if self._held else "nothing here waits for a release"
+                return None if self._held else self._refusal_to_release()
             case CommandName.CANCEL:
                 return "it is being cancelled already" if self._cancel_wanted else None
             case _:
@@ -182,6 +200,15 @@ class Steerable(Asking):
         if held != self._held:
             self._held = held
             self._show(search_attributes.HOLDS.value_set(["person"] if held else []))
+
+    async def _read(self, handler: str, kind: type[Event], args: tuple[Any, ...]) -> Event | None:
+        """Read an event, each once. One that can't be read goes to the timeline, and nothing is raised."""
+        try:
+            event = kind.model_validate(only_argument(args))
+        except (ValueError, TypeError) as error:
+            await self._record_malformed(handler, describe_malformed(error))
+            return None
+        return None if self._heard(event.event_id) else event
 
     def _heard(self, event_id: str) -> bool:
         """Say whether this event was heard before, and remember it."""
@@ -222,9 +249,9 @@ class Steerable(Asking):
 
         A value that arrives while it is being cancelled is returned: a "shipped" is never lost.
         """
-        heard, wanted = self._news, self._cancel_wanted
+        heard, wanted = self._news, self._called_off()
         await workflow.wait_condition(
-            lambda: activity.done() or self._cancel_wanted != wanted or (news and self._news > heard)
+            lambda: activity.done() or self._called_off() != wanted or (news and self._news > heard)
         )
         interrupted = not activity.done()
         if interrupted:

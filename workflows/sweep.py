@@ -12,7 +12,7 @@ from workflows.options import SWEEP
 
 @workflow.defn
 class SweepWorkflow:
-    """Finds orders and events that did not arrive, and orders that run no longer."""
+    """Finds orders and events that did not arrive, orders that run no longer, and those that stock has come for."""
 
     @workflow.run
     async def run(self) -> SweepReport:
@@ -22,6 +22,7 @@ class SweepWorkflow:
             started=await self._start_stored_orders(),
             delivered=await self._deliver_stored_events(),
             stalled=await self._find_stalled_orders(),
+            woken=await self._wake_waiting_orders(),
         )
 
     async def _fetch_missing_orders(self) -> int:
@@ -39,6 +40,10 @@ class SweepWorkflow:
     async def _find_stalled_orders(self) -> int:
         options = SWEEP | {"summary": "Open orders without a workflow"}
         return await _attempt(workflow.execute_activity_method(SweepActivities.find_stalled_orders, **options))
+
+    async def _wake_waiting_orders(self) -> int:
+        options = SWEEP | {"summary": "Orders that wait for stock which is there"}
+        return await _attempt(workflow.execute_activity_method(SweepActivities.wake_waiting_orders, **options))
 
 
 async def _attempt(step: Awaitable[int]) -> int:

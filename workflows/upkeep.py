@@ -1,4 +1,4 @@
-"""What runs daily without an order or a feed behind it: exchange rates, stock that will not last."""
+"""What runs by the clock without an order or a feed behind it: exchange rates, stock watch, scorecards."""
 
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
+from activities.scorecards import ScorecardActivities
 from activities.stock_watch import StockWatchActivities
 from activities.upkeep import UpkeepActivities
 from models.sync import StockWatchOutcome
@@ -50,11 +51,26 @@ class StockWatchWorkflow:
         return watched or StockWatchOutcome()
 
 
+@workflow.defn(name="ScorecardsWorkflow")
+class ScorecardsWorkflow:
+    """Figures out how each supplier did lately; the router reads it. ``scorecards``."""
+
+    @workflow.run
+    async def run(self, *_: Any) -> int:
+        """Figure it out. Takes no input. Returns how many suppliers have a card; where it fails the old ones stand."""
+        counted = await _unless_it_fails(
+            workflow.execute_activity_method(
+                ScorecardActivities.refresh_scorecards, **options.feed_step("How did each supplier do lately?")
+            )
+        )
+        return counted or 0
+
+
 async def _unless_it_fails(step: Awaitable[Result]) -> Result | None:
     try:
         return await step
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
-        workflow.logger.warning("%s failed; tomorrow repeats it", error.activity_type)
+        workflow.logger.warning("%s failed; the next run repeats it", error.activity_type)
         return None

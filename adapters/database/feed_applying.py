@@ -108,6 +108,40 @@ WHERE s.run_id = :run AND s.sku > :after AND s.sku <= :upto
 """)
 
 
+_HELD_BY_EAN = text("""
+SELECT DISTINCT sku FROM reservations WHERE supplier = :supplier AND sku = ean AND state IN ('held', 'consumed')
+""")
+
+_RENAME = text("""
+WITH named AS MATERIALIZED (
+    SELECT p.sku AS ean, min(s.sku) AS sku FROM offers p JOIN feed_staged s ON s.ean = p.sku AND s.run_id = :run
+    WHERE p.supplier = :supplier AND p.sku = ANY(:eans) AND NOT s.absent AND NOT EXISTS (
+        SELECT 1 FROM feed_rows f WHERE f.supplier = p.supplier AND f.sku = p.sku
+    ) AND NOT EXISTS (
+        SELECT 1 FROM feed_staged t JOIN offers o ON o.supplier = :supplier AND o.sku = t.sku
+        WHERE t.run_id = :run AND t.ean = p.sku
+    ) GROUP BY p.sku
+), locked AS MATERIALIZED (
+    SELECT n.* FROM named n JOIN offers o ON o.supplier = :supplier AND o.sku = n.ean
+    ORDER BY o.supplier, o.sku FOR UPDATE OF o
+), moved AS (
+    UPDATE reservations r SET sku = l.sku FROM locked l
+    WHERE r.supplier = :supplier AND r.sku = l.ean AND r.state IN ('held', 'consumed')
+)
+UPDATE offers o SET sku = l.sku FROM locked l WHERE o.supplier = :supplier AND o.sku = l.ean
+""")
+
+
+def name_reserved(tx: Transaction, run: FeedRun) -> int:
+    """Give offers that orders hold, and that stand under their EAN so far, the SKU that a feed has for them.
+
+    Only a supplier that was asked directly, before any feed told of the article, has such offers. Without anything held
+    they would be replaced. Returns how many there were.
+    """
+    eans = list(tx.execute(_HELD_BY_EAN, {"supplier": run.supplier}).scalars())
+    return tx.execute(_RENAME, {"supplier": run.supplier, "run": run.id, "eans": eans}).rowcount if eans else 0
+
+
 def refresh_statistics(tx: Transaction) -> None:
     """Let the planner know how many offers there are, after a load that made many of them."""
     tx.execute(text("ANALYZE offers, feed_rows"))

@@ -9,16 +9,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
 from adapters.database.engine import Transaction
 from models.listings import Listing
 from models.selling import PoolOffer, ShelfItem
+from models.supply import Publishing
 
 # As models.articles.normalise_ean does it.
 _CODE = r"upper(regexp_replace({}, '[\s\u200b-]+', '', 'g'))"
-SOLD_CODE = _CODE.format("coalesce(m.ean, l.ean)")  # of an order's line l, with a person's mapping m
+SOLD_CODE = _CODE.format("coalesce(l.substitute_ean, m.ean, l.ean)")  # of an order's line l, with a person's mapping m
 
 _KEEP = text("""
 WITH given AS (
@@ -59,73 +61,49 @@ ORDER BY variant_id LIMIT :limit FOR UPDATE SKIP LOCKED
 
 _CLEAN = text("UPDATE listings SET dirty_since = NULL WHERE channel = :channel AND variant_id = ANY(:variants)")
 
-# An unchanged row of a feed leaves no trace in offers: that its feed has brought it again says how old its word is.
-_FRESH = """(o.observed_at > :fresh_since OR EXISTS (
-    SELECT 1 FROM unnest(CAST(:suppliers AS text[]), CAST(:feeds AS text[])) AS f (supplier, feed)
-    JOIN feed_rows r ON r.supplier = f.supplier AND r.feed = f.feed AND r.sku = o.sku WHERE f.supplier = o.supplier
-))"""
-
-# In the order of PoolOffer's fields.
-_POOLS = text(f"""
-SELECT o.ean, o.supplier, o.sku, o.quantity, o.known AND NOT o.discontinued AND {_FRESH}, o.unit_cost, o.currency,
-    o.lead_days, o.available_on, o.minimum, o.pack, o.recommended_price, o.map_price,
-    coalesce(a.brand, ''), coalesce(a.category, '')
-FROM offers o LEFT JOIN supplier_articles a ON a.supplier = o.supplier AND a.sku = o.sku
+# In the order of PoolOffer's fields. An unchanged row of a feed leaves no trace in offers: that its feed has brought it
+# again says how old its word is.
+_POOLS = """
+SELECT o.ean, o.supplier, o.sku, o.deliverable, o.known AND NOT o.discontinued
+        AND coalesce(o.observed_at > f.since OR o.confirmed_at > f.since, false) AS usable,
+    o.unit_cost, o.currency, o.lead_days, o.available_on, o.recommended_price, o.map_price,
+    coalesce(a.brand, '') AS brand, coalesce(a.category, '') AS category
+FROM offer_stock o LEFT JOIN supplier_articles a ON a.supplier = o.supplier AND a.sku = o.sku
+LEFT JOIN unnest(CAST(:suppliers AS text[]), CAST(:since AS timestamptz[])) AS f (supplier, since)
+    ON f.supplier = o.supplier
 WHERE o.ean = ANY(:eans)
-""")  # noqa: S608 - constants of ours
+"""
+_OFFERED = text(_POOLS)
 
-# Feeds that tell of quantities, with when their source last spoke: the file's own time, else when it was asked. The
-# same bytes again are as old as their file.
-_CONFIRMED = text("""
-SELECT s.supplier, s.feed, runs.at, before.at AS before
-FROM feed_states s
-JOIN feed_runs applied ON applied.id = s.applied_run_id AND applied.fields ? 'quantity'
-CROSS JOIN LATERAL (
-    SELECT coalesce(r.source_time, r.started_at) AS at FROM feed_runs r
-    WHERE r.supplier = s.supplier AND r.feed = s.feed AND r.state IN ('applied', 'unchanged') ORDER BY r.id DESC LIMIT 1
-) runs
-LEFT JOIN LATERAL (
-    SELECT coalesce(r.source_time, r.started_at) AS at FROM feed_runs r
-    WHERE r.supplier = s.supplier AND r.feed = s.feed AND r.state IN ('applied', 'unchanged')
-        AND coalesce(r.ended_at, r.started_at) <= :looked_at ORDER BY r.id DESC LIMIT 1
-) before ON true
+# Both as the view `sellable` has it, with what is sold counted once for many batches. The second is for bundles; what
+# the offers of an ordinary article come to is read along with them.
+_FOR_SALE = text(f"""
+SELECT p.*, shown_units(greatest(
+    coalesce(sum(p.deliverable) FILTER (WHERE p.usable) OVER (PARTITION BY p.ean), 0) - coalesce(s.units, 0), 0
+)::bigint, CAST(:publishing AS jsonb)) AS units
+FROM ({_POOLS}) p LEFT JOIN unnest(CAST(:sold AS text[]), CAST(:sold_units AS bigint[])) AS s (ean, units) USING (ean)
+""")  # noqa: S608 - constants of ours
+_BUNDLED = text("""
+SELECT p.ean, shown_units(
+    min(greatest(coalesce(p.units, 0) - coalesce(s.units, 0), 0) / p.per_unit)::bigint, CAST(:publishing AS jsonb)
+) AS units
+FROM shelf_parts p
+LEFT JOIN unnest(CAST(:sold AS text[]), CAST(:sold_units AS bigint[])) AS s (ean, units) ON s.ean = p.part
+WHERE p.channel = :channel AND p.ean = ANY(:eans) GROUP BY p.ean
 """)
 
-_DEMAND = text(f"""
-WITH waiting AS (
-    SELECT l.order_id, l.line_id, {SOLD_CODE} AS ean, l.quantity - l.shipped - l.cancelled - l.refunded AS units
-    FROM orders o JOIN order_lines l ON l.order_id = o.id AND l.requires_shipping
-    LEFT JOIN article_mappings m ON m.channel = o.channel AND m.variant_id = l.variant_id
-    WHERE NOT o.test AND (
-        o.state IN ('startable', 'open') OR (o.state IN ('stored', 'invalid') AND o.received_at > :since)
-    )
-), taken AS (
-    SELECT p.order_id, l.line_id, sum(l.quantity - l.shipped) AS units
-    FROM purchase_orders p JOIN purchase_order_lines l ON l.purchase_order_id = p.id
-    WHERE p.submission = 'placed' AND p.state IN ('placed', 'acknowledged')
-        AND p.order_id IN (SELECT order_id FROM waiting)
-    GROUP BY p.order_id, l.line_id
-), told AS (
-    SELECT * FROM unnest(CAST(:suppliers AS text[]), CAST(:feeds AS text[]), CAST(:times AS timestamptz[]))
-        AS told (supplier, feed, at)
-), unheard AS (
-    SELECT {_CODE.format("l.ean")} AS ean, l.quantity AS units
-    FROM purchase_orders p JOIN purchase_order_lines l ON l.purchase_order_id = p.id
-    WHERE p.submission = 'placed' AND p.state IN ('placed', 'acknowledged', 'shipped') AND NOT p.test
-        AND p.confirmed_at > :since
-        AND NOT EXISTS (
-            SELECT 1 FROM offers o
-            LEFT JOIN feed_rows r ON r.supplier = o.supplier AND r.sku = o.sku
-            LEFT JOIN told t ON t.supplier = r.supplier AND t.feed = r.feed
-            WHERE o.supplier = p.supplier AND o.ean = l.ean AND greatest(o.observed_at, t.at) >= p.confirmed_at
-        )
-)
-SELECT ean, sum(units) AS units FROM (
-    SELECT w.ean, greatest(w.units - coalesce(t.units, 0), 0) AS units
-    FROM waiting w LEFT JOIN taken t USING (order_id, line_id)
-    UNION ALL SELECT ean, units FROM unheard
-) AS wanted WHERE ean <> '' GROUP BY ean HAVING sum(units) > 0
-""")  # noqa: S608 - likewise
+_BUNDLES = text("SELECT article, array_agg(part ORDER BY part) AS parts FROM bundle_parts GROUP BY article")
+
+_SOLD = text("SELECT ean, units FROM unreserved")
+
+_CONFIRMED = text("""
+SELECT s.supplier, s.feed, s.spoke_at, (
+    SELECT coalesce(r.source_time, r.started_at) FROM feed_runs r
+    WHERE r.supplier = s.supplier AND r.feed = s.feed AND r.state IN ('applied', 'unchanged')
+        AND coalesce(r.ended_at, r.started_at) <= :looked_at ORDER BY r.id DESC LIMIT 1
+) AS spoke_before
+FROM speaking_feeds s WHERE s.spoke_at IS NOT NULL
+""")
 
 
 @dataclass(frozen=True)
@@ -180,36 +158,62 @@ def mark_clean(tx: Transaction, channel: str, variant_ids: Sequence[str]) -> Non
 def quantity_feeds(tx: Transaction, *, looked_at: datetime | None) -> list[QuantityFeed]:
     """List the feeds that tell of quantities and when each last did."""
     rows = tx.execute(_CONFIRMED, {"looked_at": looked_at})
-    return [QuantityFeed(row.supplier, row.feed, row.at, row.before) for row in rows]
+    return [QuantityFeed(row.supplier, row.feed, row.spoke_at, row.spoke_before) for row in rows]
 
 
-def pools(
-    tx: Transaction, eans: Sequence[str], feeds: Sequence[QuantityFeed], *, fresh_since: datetime
-) -> Mapping[str, list[PoolOffer]]:
-    """Read every supplier's offers of these articles. One that nobody has confirmed since then is not usable."""
-    speaking = [feed for feed in feeds if feed.spoke_at > fresh_since]
-    values = {
-        "eans": list(eans),
-        "fresh_since": fresh_since,
-        "suppliers": [feed.supplier for feed in speaking],
-        "feeds": [feed.feed for feed in speaking],
-    }
+def pools(tx: Transaction, eans: Sequence[str], fresh_since: Mapping[str, datetime]) -> Mapping[str, list[PoolOffer]]:
+    """Read every supplier's offers of these articles.
+
+    ``fresh_since`` is per supplier: its offer is not usable if nobody has confirmed it since then, nor if it has none.
+    """
     found: defaultdict[str, list[PoolOffer]] = defaultdict(list)
-    for ean, *offer in tx.execute(_POOLS, values).all():
+    for ean, *offer in tx.execute(_OFFERED, _fresh(eans, fresh_since)).all():
         found[ean].append(PoolOffer._make(offer))
     return found
 
 
-def open_demand(tx: Transaction, feeds: Sequence[QuantityFeed], *, since: datetime) -> dict[str, int]:
-    """Count by article what customers of all channels have bought and no supplier's quantity shows yet.
+def for_sale(
+    tx: Transaction,
+    eans: Sequence[str],
+    fresh_since: Mapping[str, datetime],
+    sold: Mapping[str, int],
+    publishing: Publishing,
+) -> tuple[Mapping[str, list[PoolOffer]], dict[str, int]]:
+    """Read the offers of these articles as ``pools`` does, and how many units a channel may sell of each.
 
-    That is what is open, or young and unpaid, and not ordered at a supplier; and what was ordered (after ``since``) but
-    later than the supplier last spoke of its stock. Reservations will take this function's place.
+    ``sold`` is what ``unreserved`` has counted. None of them is a bundle: see ``bundled``.
     """
-    values = {
-        "suppliers": [feed.supplier for feed in feeds],
-        "feeds": [feed.feed for feed in feeds],
-        "times": [feed.spoke_at for feed in feeds],
-        "since": since,
-    }
-    return {row.ean: int(row.units) for row in tx.execute(_DEMAND, values)}
+    found: defaultdict[str, list[PoolOffer]] = defaultdict(list)
+    units: dict[str, int] = {}
+    values = _fresh(eans, fresh_since) | _less(sold, publishing)
+    for ean, *offer, count in tx.execute(_FOR_SALE, values).all():
+        found[ean].append(PoolOffer._make(offer))
+        units[ean] = count
+    return found, units
+
+
+def bundled(
+    tx: Transaction, channel: str, eans: Sequence[str], sold: Mapping[str, int], publishing: Publishing
+) -> dict[str, int]:
+    """Read how many units of these bundles a channel may sell."""
+    rows = tx.execute(_BUNDLED, {"channel": channel, "eans": list(eans)} | _less(sold, publishing))
+    return {row.ean: row.units for row in rows.all()}
+
+
+def _fresh(eans: Sequence[str], fresh_since: Mapping[str, datetime]) -> dict[str, Any]:
+    return {"eans": list(eans), "suppliers": list(fresh_since), "since": list(fresh_since.values())}
+
+
+def _less(sold: Mapping[str, int], publishing: Publishing) -> dict[str, Any]:
+    shown = publishing.model_dump_json(include={"buffer", "buffer_share", "max_quantity"})
+    return {"publishing": shown, "sold": list(sold), "sold_units": list(sold.values())}
+
+
+def bundles(tx: Transaction) -> dict[str, list[str]]:
+    """List what each bundle is made of, bundles within bundles taken apart."""
+    return {row.article: row.parts for row in tx.execute(_BUNDLES)}
+
+
+def unreserved(tx: Transaction) -> dict[str, int]:
+    """Count by article what customers of all channels have bought and no offer is held for yet."""
+    return {row.ean: row.units for row in tx.execute(_SOLD)}

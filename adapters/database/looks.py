@@ -1,6 +1,6 @@
 """Looks at a whole channel: what time, sales and changed settings make dirty, though no supplier said anything new."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,8 +40,7 @@ WHERE l.channel = :channel AND s.channel = l.channel AND s.variant_id = l.varian
 _SHARED = text(f"""
 WITH moved AS (
     SELECT ean FROM ({_SOLD}) sold
-    UNION SELECT l.ean FROM purchase_orders p JOIN purchase_order_lines l ON l.purchase_order_id = p.id
-    WHERE greatest(p.confirmed_at, p.ended_at) > :since
+    UNION SELECT ean FROM reservations WHERE greatest(made_at, settled_at) > :since
 )
 UPDATE listings l SET dirty_since = :now FROM moved m
 WHERE l.channel = :channel AND l.ean = m.ean AND l.dirty_since IS NULL
@@ -60,10 +59,14 @@ _ARTICLES = text(
     "UPDATE listings SET dirty_since = :now WHERE channel = :channel AND sku = ANY(:skus) AND dirty_since IS NULL"
 )
 
+_BUNDLES = text("""
+UPDATE listings SET dirty_since = :now WHERE channel = :channel AND ean = ANY(:eans) AND dirty_since IS NULL
+""")
+
 _AGED = text("""
 UPDATE listings l SET dirty_since = :now FROM offers o
-WHERE o.observed_at > :was_fresh AND o.observed_at <= :is_fresh AND l.ean = o.ean AND l.channel = :channel
-    AND l.dirty_since IS NULL
+WHERE o.supplier = :supplier AND o.observed_at > :was_fresh AND o.observed_at <= :is_fresh AND l.ean = o.ean
+    AND l.channel = :channel AND l.dirty_since IS NULL
 """)
 
 _OF_FEED = text("""
@@ -110,23 +113,33 @@ def mark_articles(tx: Transaction, channel: str, skus: Sequence[str], *, now: da
     tx.execute(_ARTICLES, {"channel": channel, "skus": list(skus), "now": now})
 
 
+def mark_bundles(tx: Transaction, channel: str, eans: Sequence[str], *, now: datetime) -> None:
+    """Look again at all bundles: what is told of a part marks the part's own listings only."""
+    if eans:
+        tx.execute(_BUNDLES, {"channel": channel, "eans": list(eans), "now": now})
+
+
 def mark_aged(
     tx: Transaction,
     channel: str,
     feeds: Sequence[QuantityFeed],
     *,
-    was_fresh: datetime,
-    is_fresh: datetime,
+    was_fresh: Mapping[str, datetime],
+    is_fresh: Mapping[str, datetime],
     now: datetime,
 ) -> None:
     """Look again at offers that went stale, and at those of feeds that fell silent or speak again.
 
-    ``was_fresh`` and ``is_fresh`` are how far back a word counted at the last look, and counts now.
+    ``was_fresh`` and ``is_fresh`` are how far back a supplier's word counted at the last look, and counts now.
     """
-    tx.execute(_AGED, {"channel": channel, "was_fresh": was_fresh, "is_fresh": is_fresh, "now": now})
+    for supplier, since in is_fresh.items():
+        times = {"was_fresh": was_fresh[supplier], "is_fresh": since}
+        tx.execute(_AGED, {"channel": channel, "supplier": supplier, "now": now, **times})
     for feed in feeds:
-        spoke = feed.spoke_before is not None and feed.spoke_before > was_fresh
-        if spoke != (feed.spoke_at > is_fresh):
+        if feed.supplier not in is_fresh:
+            continue
+        spoke = feed.spoke_before is not None and feed.spoke_before > was_fresh[feed.supplier]
+        if spoke != (feed.spoke_at > is_fresh[feed.supplier]):
             tx.execute(_OF_FEED, {"channel": channel, "supplier": feed.supplier, "feed": feed.feed, "now": now})
 
 

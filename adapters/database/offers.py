@@ -12,7 +12,8 @@ from models.supply_tables import offers
 # go into the history, the row's feeds forget that they know it, and the shops' listings of it are looked at again, also
 # where they were marked already: whoever publishes them now may have read what was there before. Where a supplier has
 # the article under several SKUs, the one with most of it takes the answer, and no other is raised by it: the shops show
-# their sum. A cost that waits for a person's word is not let in by an order.
+# their sum. A cost that waits for a person's word is not let in by an order. Units that our orders have taken, and that
+# the answer must show already, count as reserved no longer.
 _KEEP = text("""
 WITH given AS (
     SELECT * FROM unnest(
@@ -21,6 +22,7 @@ WITH given AS (
     ) AS given (supplier, ean, known, quantity, unit_cost, currency, observed_at)
 ), standing AS (
     SELECT o.supplier, o.sku, o.quantity, o.unit_cost, o.currency, o.discontinued, o.ean, g.observed_at AS new_time, n.*,
+        r.outranked,
         (o.known, o.quantity, o.unit_cost, o.currency)
             IS DISTINCT FROM (n.new_known, n.new_quantity, n.new_cost, n.new_currency) AS differs
     FROM given g JOIN offers o ON o.supplier = g.supplier AND o.ean = g.ean AND o.observed_at < g.observed_at
@@ -40,11 +42,19 @@ WITH given AS (
         FROM (SELECT g.unit_cost IS NOT NULL AND NOT r.outranked AND NOT r.held AS costed) c
     ) n
     ORDER BY o.supplier, o.sku FOR UPDATE OF o
+), taken_in AS (
+    UPDATE reservations r SET state = 'taken_in', settled_at = s.new_time
+    FROM standing s LEFT JOIN supply_terms t USING (supplier)
+    WHERE r.supplier = s.supplier AND r.sku = s.sku AND r.state = 'consumed' AND NOT s.outranked
+        AND r.consumed_at + coalesce(t.stock_visible_after, '0') <= s.new_time
+    RETURNING r.supplier, r.sku, r.quantity
+), gone AS (
+    SELECT supplier, sku, sum(quantity)::int AS units FROM taken_in GROUP BY supplier, sku
 ), written AS (
     UPDATE offers o SET known = s.new_known, quantity = s.new_quantity, unit_cost = s.new_cost,
-        currency = s.new_currency, observed_at = s.new_time,
+        currency = s.new_currency, observed_at = s.new_time, reserved = greatest(o.reserved - coalesce(g.units, 0), 0),
         cost_observed_at = CASE WHEN s.costed THEN s.new_time ELSE o.cost_observed_at END
-    FROM standing s WHERE o.supplier = s.supplier AND o.sku = s.sku
+    FROM standing s LEFT JOIN gone g USING (supplier, sku) WHERE o.supplier = s.supplier AND o.sku = s.sku
 ), remembered AS (
     INSERT INTO offer_changes (supplier, sku, until, quantity, unit_cost, currency, discontinued, source)
     SELECT supplier, sku, new_time, quantity, unit_cost, currency, discontinued, 'order' FROM standing WHERE differs

@@ -5,21 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from adapters.database import tasks
+from adapters.database import reservations, tasks
 from adapters.database.engine import Transaction
-from models.identifiers import purchase_order_number, purchase_order_workflow_id
 from models.money import Money
 from models.orders import Address
-from models.routing import RoutingPlan
 from models.statuses import Mode, PurchaseOrderState, SubmissionState
 from models.suppliers import ShippingQuote, SupplierLine
 from models.tables import (
     addresses,
     costs,
-    order_lines,
+    order_line_parts,
     orders,
     plans,
     purchase_order_lines,
@@ -54,7 +52,14 @@ class PurchaseOrderView:
     fulfilment_id: str
     cancel_requested: bool
     address: Address | None
-    lines: tuple[tuple[str, SupplierLine], ...]  # (storefront line id, what the supplier gets)
+    lines: tuple[tuple[str, SupplierLine], ...]  # (storefront line id, what the supplier delivers)
+    declined: int = 0  # units that it has said it will not deliver
+    bundled: bool = False  # the order has bundles: a line may be parts from several suppliers
+
+    @property
+    def units(self) -> int:
+        """Count what was ordered of the supplier, with what it has declined."""
+        return self.declined + sum(line.quantity for _, line in self.lines)
 
     @property
     def supplier_lines(self) -> tuple[SupplierLine, ...]:
@@ -74,6 +79,7 @@ _ORDER = (
         orders.c.name.label("order_name"),
         orders.c.cancel_requested_at,
         addresses.c.address,
+        exists().where(order_line_parts.c.order_id == purchase_orders.c.order_id).label("bundled"),
     )
     .join(orders, orders.c.id == purchase_orders.c.order_id)
     .join(addresses, addresses.c.id == orders.c.address_id, isouter=True)
@@ -89,11 +95,13 @@ _LINES = (
 def load(tx: Transaction, purchase_order_id: int) -> PurchaseOrderView:
     """Read one purchase order, its lines, and its order's effective address."""
     which = {"purchase_order": purchase_order_id}
-    lines = [(line.line_id, SupplierLine(ean=line.ean, quantity=line.quantity)) for line in tx.execute(_LINES, which)]
-    return _view(tx.execute(_ORDER, which).one(), lines)
+    rows = tx.execute(_LINES, which).all()
+    due = [(row.line_id, row.ean, row.quantity - row.declined) for row in rows]
+    lines = [(line_id, SupplierLine(ean=ean, quantity=units)) for line_id, ean, units in due if units > 0]
+    return _view(tx.execute(_ORDER, which).one(), lines, sum(row.declined for row in rows))
 
 
-def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]]) -> PurchaseOrderView:
+def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]], declined: int) -> PurchaseOrderView:
     return PurchaseOrderView(
         id=row.id,
         order_id=row.order_id,
@@ -119,14 +127,22 @@ def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]]) -> PurchaseO
         cancel_requested=row.cancel_requested_at is not None,
         address=Address.model_validate(row.address) if row.address else None,
         lines=tuple(lines),
+        declined=declined,
+        bundled=row.bundled,
     )
 
 
-def of_plan(tx: Transaction, order_id: int, plan_no: int) -> list[Row[Any]] | None:
-    """List the purchase orders that a plan has minted, with their units; None where there is no such plan yet."""
-    planned = select(plans.c.plan_no).where(plans.c.order_id == order_id, plans.c.plan_no == plan_no)
-    if tx.execute(planned).one_or_none() is None:
-        return None
+@dataclass(frozen=True)
+class MintedPlan:
+    """What a plan has minted: its purchase orders, with their units, and what was left over."""
+
+    purchase_orders: Sequence[Row[Any]]
+    shortage: dict[str, Any] | None
+
+
+def of_plan(tx: Transaction, order_id: int, plan_no: int) -> MintedPlan:
+    """Read a plan that was made before."""
+    planned = select(plans.c.shortage).where(plans.c.order_id == order_id, plans.c.plan_no == plan_no)
     units = (
         select(func.sum(purchase_order_lines.c.quantity))
         .where(purchase_order_lines.c.purchase_order_id == purchase_orders.c.id)
@@ -135,70 +151,7 @@ def of_plan(tx: Transaction, order_id: int, plan_no: int) -> list[Row[Any]] | No
     query = select(purchase_orders, units.label("units")).where(
         purchase_orders.c.order_id == order_id, purchase_orders.c.plan_no == plan_no
     )
-    return list(tx.execute(query.order_by(purchase_orders.c.id)))
-
-
-@dataclass(frozen=True)
-class Minting:
-    """What a plan's purchase orders have in common."""
-
-    order_id: int
-    channel: str
-    storefront_order_id: str
-    plan_no: int
-    mode: Mode
-    test: bool
-    configuration_id: int
-
-
-def mint(tx: Transaction, minting: Minting, plan: RoutingPlan, *, now: datetime) -> None:
-    """Write a plan with its reasons and its purchase orders. The order's row must be locked by this transaction."""
-    tx.execute(
-        insert(plans).values(
-            order_id=minting.order_id,
-            plan_no=minting.plan_no,
-            configuration_id=minting.configuration_id,
-            mode=minting.mode,
-            reasons=plan.reasons,
-            planned_at=now,
-        )
-    )
-    attempts = _attempts_so_far(tx, minting.order_id)
-    rows = [
-        _minted(minting, position, supplier, attempts.get(supplier, 0) + 1)
-        for position, supplier in enumerate(plan.shares, 1)
-    ]
-    ids = tx.execute(insert(purchase_orders).returning(purchase_orders.c.id, sort_by_parameter_order=True), rows)
-    lines = [
-        {"purchase_order_id": key, "line_id": line.line_id, "ean": line.ean, "quantity": line.quantity}
-        for key, share in zip(ids.scalars(), plan.shares.values(), strict=True)
-        for line in share
-    ]
-    tx.execute(insert(purchase_order_lines), lines)
-
-
-def _attempts_so_far(tx: Transaction, order_id: int) -> dict[str, int]:
-    counted = (
-        select(purchase_orders.c.supplier, func.max(purchase_orders.c.attempt).label("attempts"))
-        .where(purchase_orders.c.order_id == order_id)
-        .group_by(purchase_orders.c.supplier)
-    )
-    return {row.supplier: row.attempts for row in tx.execute(counted)}
-
-
-def _minted(minting: Minting, position: int, supplier: str, attempt: int) -> dict[str, Any]:
-    return {
-        "order_id": minting.order_id,
-        "plan_no": minting.plan_no,
-        "number": purchase_order_number(minting.order_id, minting.plan_no, position),
-        "supplier": supplier,
-        "attempt": attempt,
-        "workflow_id": purchase_order_workflow_id(minting.channel, minting.storefront_order_id, supplier, attempt),
-        "state": PurchaseOrderState.PLANNED,
-        "mode": minting.mode,
-        "test": minting.test,
-        "submission": SubmissionState.READY,
-    }
+    return MintedPlan(list(tx.execute(query.order_by(purchase_orders.c.id))), tx.execute(planned).scalar_one())
 
 
 def keep_quote(tx: Transaction, purchase_order_id: int, quote: ShippingQuote, quoted_for: str) -> None:
@@ -242,15 +195,19 @@ def keep_fulfilment(tx: Transaction, purchase_order_id: int, fulfilment_id: str)
 
 
 def acknowledge(tx: Transaction, purchase_order_id: int, *, now: datetime) -> None:
-    """Note the supplier's acknowledgement."""
+    """Note the supplier's acknowledgement: it has the order, and its stock will show it."""
     noting = update(purchase_orders).where(
         purchase_orders.c.id == purchase_order_id, purchase_orders.c.acknowledged_at.is_(None)
     )
     tx.execute(noting.values(acknowledged_at=now, state=PurchaseOrderState.ACKNOWLEDGED))
+    reservations.consume(tx, purchase_order_id, now=now)
 
 
 def end(tx: Transaction, purchase_order_id: int, state: PurchaseOrderState, *, now: datetime) -> bool:
-    """End a purchase order once. Where nothing was placed the fence is closed for good, so that no straggler can send."""
+    """End a purchase order once. Where nothing was placed the fence is closed for good, so that no straggler can send.
+
+    What it holds is given back, unless it has shipped. Several that end together: see ``end_all``.
+    """
     ending = update(purchase_orders).where(
         purchase_orders.c.id == purchase_order_id, purchase_orders.c.ended_at.is_(None)
     )
@@ -261,22 +218,43 @@ def end(tx: Transaction, purchase_order_id: int, state: PurchaseOrderState, *, n
     )
     tx.execute(closing.values(submission=SubmissionState.WITHDRAWN, fence=purchase_orders.c.fence + 1))
     tasks.close_open_ones(tx, purchase_order_id=purchase_order_id, now=now, answer=f"the purchase order ended: {state}")
+    if state is PurchaseOrderState.SHIPPED:
+        reservations.consume(tx, purchase_order_id, now=now)
+    else:
+        reservations.release(tx, purchase_order_id, now=now)
     return ended
+
+
+def end_all(tx: Transaction, purchase_order_ids: Sequence[int], state: PurchaseOrderState, *, now: datetime) -> None:
+    """End purchase orders without shipment, giving back first what they all hold: offers are locked in one order only."""
+    reservations.release(tx, *purchase_order_ids, now=now)
+    for purchase_order_id in purchase_order_ids:
+        end(tx, purchase_order_id, state, now=now)
+
+
+# A bundle counts as cancelled as a whole where a part of it is, also where other parts are still on their way.
+_CANCEL_OPEN = text("""
+WITH left_open AS (
+    SELECT l.line_id, CASE WHEN EXISTS (
+        SELECT 1 FROM order_line_parts t WHERE t.order_id = :order_id AND t.line_id = l.line_id
+    ) THEN max(ceil((l.quantity - l.shipped - l.declined)::numeric / l.per_unit))
+    ELSE sum(l.quantity - l.shipped - l.declined) END AS units
+    FROM purchase_order_lines l WHERE l.purchase_order_id = :id GROUP BY l.line_id
+)
+UPDATE order_lines o SET cancelled = o.cancelled + least(u.units, o.quantity - o.shipped - o.cancelled - o.refunded)::int
+FROM left_open u WHERE o.order_id = :order_id AND o.line_id = u.line_id
+""")
 
 
 def cancel_open_lines(tx: Transaction, purchase_order_id: int, order_id: int) -> None:
     """Count what a cancelled purchase order leaves open as cancelled, on the order's lines: it is not planned again."""
-    mine = purchase_order_lines.c.purchase_order_id == purchase_order_id
-    left_open = (
-        select(purchase_order_lines.c.quantity - purchase_order_lines.c.shipped)
-        .where(mine, purchase_order_lines.c.line_id == order_lines.c.line_id)
-        .scalar_subquery()
-    )
-    counting = update(order_lines).where(
-        order_lines.c.order_id == order_id,
-        order_lines.c.line_id.in_(select(purchase_order_lines.c.line_id).where(mine)),
-    )
-    tx.execute(counting.values(cancelled=order_lines.c.cancelled + left_open))
+    _lock_order(tx, order_id)
+    tx.execute(_CANCEL_OPEN, {"id": purchase_order_id, "order_id": order_id})
+
+
+def _lock_order(tx: Transaction, order_id: int) -> None:
+    """Let no other purchase order of it count at the same time: what a bundle has shipped is counted over all of them."""
+    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update(key_share=True))
 
 
 def cancelled_by(tx: Transaction, order_id: int) -> list[str]:
@@ -302,25 +280,44 @@ def outcome(tx: Transaction, purchase_order_id: int) -> Row[Any, Any, Any, Any]:
     return tx.execute(query).one()
 
 
-def ship_open_lines(tx: Transaction, purchase_order_id: int, order_id: int) -> int:
+_SHIP = text("UPDATE purchase_order_lines SET shipped = quantity - declined WHERE purchase_order_id = :id")
+_OPEN_UNITS = text(
+    "SELECT coalesce(sum(quantity - shipped - declined), 0) FROM purchase_order_lines WHERE purchase_order_id = :id"
+)
+
+# Of a bundle as many have shipped as can be made of the parts that have. Units that were given up and come after all
+# are more than was ordered: they are not counted.
+_COUNT_SHIPPED = text("""
+WITH mine AS (
+    SELECT DISTINCT line_id FROM purchase_order_lines WHERE purchase_order_id = :id
+), sent AS (
+    SELECT l.line_id, l.ean, sum(l.shipped) AS units
+    FROM purchase_orders p JOIN purchase_order_lines l ON l.purchase_order_id = p.id
+    WHERE p.order_id = :order_id AND l.line_id IN (SELECT line_id FROM mine) GROUP BY l.line_id, l.ean
+), counted AS (
+    SELECT m.line_id, coalesce((
+        SELECT min(coalesce(s.units, 0) / t.per_unit) FROM order_line_parts t
+        LEFT JOIN sent s ON s.line_id = t.line_id AND s.ean = t.ean
+        WHERE t.order_id = :order_id AND t.line_id = m.line_id
+    ), (SELECT sum(units) FROM sent s WHERE s.line_id = m.line_id)) AS units
+    FROM mine m
+)
+UPDATE order_lines o
+SET shipped = greatest(o.shipped, least(floor(c.units), o.quantity - o.cancelled - o.refunded))::int
+FROM counted c WHERE o.order_id = :order_id AND o.line_id = c.line_id
+""")
+
+
+def ship_open_lines(tx: Transaction, purchase_order_id: int, order_id: int, *, now: datetime) -> int:
     """Count every open unit of a purchase order as shipped, on its lines and on the order's. Returns the units."""
-    mine = purchase_order_lines.c.purchase_order_id == purchase_order_id
-    units = purchase_order_lines.c.quantity - purchase_order_lines.c.shipped
-    open_lines = tx.execute(
-        select(purchase_order_lines.c.line_id, units.label("units"))
-        .where(mine, units > 0)
-        .order_by(purchase_order_lines.c.line_id)
-        .with_for_update()
-    ).all()
-    if not open_lines:
-        return 0
-    newly_shipped = select(units).where(mine, purchase_order_lines.c.line_id == order_lines.c.line_id).scalar_subquery()
-    counting = update(order_lines).where(
-        order_lines.c.order_id == order_id, order_lines.c.line_id.in_([line.line_id for line in open_lines])
-    )
-    tx.execute(counting.values(shipped=order_lines.c.shipped + newly_shipped))
-    tx.execute(update(purchase_order_lines).where(mine).values(shipped=purchase_order_lines.c.quantity))
-    return sum(line.units for line in open_lines)
+    _lock_order(tx, order_id)
+    given = {"id": purchase_order_id, "order_id": order_id}
+    units = int(tx.execute(_OPEN_UNITS, given).scalar_one())
+    if units:
+        tx.execute(_SHIP, given)
+        tx.execute(_COUNT_SHIPPED, given)
+        reservations.consume(tx, purchase_order_id, now=now)
+    return units
 
 
 def open_ones(tx: Transaction, order_id: int) -> list[int]:

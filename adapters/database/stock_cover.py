@@ -16,7 +16,7 @@ WITH sold AS (
     WHERE o.placed_at >= :since AND NOT o.test AND l.ean IS NOT NULL
     GROUP BY l.ean HAVING sum(l.quantity - l.cancelled - l.refunded) > 0
 ), pool AS (
-    SELECT f.ean, sum(f.quantity)::int AS available FROM offers f JOIN sold USING (ean)
+    SELECT f.ean, sum(greatest(f.quantity - f.reserved, 0))::int AS available FROM offers f JOIN sold USING (ean)
     WHERE f.known AND NOT f.discontinued GROUP BY f.ean
 )
 SELECT sold.ean, sold.sku, sold.sold, coalesce(pool.available, 0) AS available, own.supplier, own.sku AS supplier_sku,

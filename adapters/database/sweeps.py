@@ -15,7 +15,7 @@ from models.identifiers import order_workflow_id
 from models.intake import PendingEvent, StartedOrder
 from models.money import Money
 from models.statuses import ORDER_ENDINGS, OrderState, PurchaseOrderState, TaskState
-from models.tables import order_lines, orders, purchase_orders, storefront_sweeps, tasks, webhooks
+from models.tables import order_lines, orders, purchase_orders, reservations, storefront_sweeps, tasks, webhooks
 from models.tasks import TaskCategory
 
 
@@ -167,6 +167,44 @@ def started_purchase_orders(
             name=f"{row.name} ({row.number})",
             workflow_id=row.workflow_id,
             purchase_order_id=row.id,
+        )
+        for row in tx.execute(query)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """An order that holds stock for longer than one that nobody works on may, with the workflows that could be at it."""
+
+    order_id: int
+    workflow_ids: tuple[str, ...]
+
+
+def overdue_holders(tx: Transaction, *, now: datetime, limit: int) -> list[Holder]:
+    """Draw some of the orders whose reservations have run out, which matters only where nothing runs for them."""
+    running = (
+        select(purchase_orders.c.workflow_id)
+        .where(purchase_orders.c.order_id == orders.c.id, purchase_orders.c.ended_at.is_(None))
+        .correlate(orders)
+    )
+    holding = exists().where(
+        reservations.c.order_id == orders.c.id, reservations.c.state == "held", reservations.c.expires_at <= now
+    )
+    query = (
+        select(
+            orders.c.id,
+            orders.c.channel,
+            orders.c.storefront_order_id,
+            func.array(running.scalar_subquery()).label("shares"),
+        )
+        .where(holding)
+        .order_by(func.random())
+        .limit(limit)
+    )
+    return [
+        Holder(
+            order_id=row.id,
+            workflow_ids=(order_workflow_id(row.channel, row.storefront_order_id), *row.shares),
         )
         for row in tx.execute(query)
     ]

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from adapters.database.engine import Transaction
 from models.statuses import TaskState
 from models.supply_tables import feed_runs, listings, offers
-from models.tables import tasks
+from models.tables import pick_tasks, tasks
 from models.tasks import TaskCategory
 
 
@@ -40,6 +40,12 @@ def asked_tasks(tx: Transaction) -> list[AskedTask]:
         )
         for row in tx.execute(select(*columns).order_by(tasks.c.id))
     ]
+
+
+def pick_numbers(tx: Transaction, warehouse: str) -> list[str]:
+    """List the numbers of all pick tasks that were no tests, oldest first."""
+    query = select(pick_tasks.c.number).where(pick_tasks.c.warehouse == warehouse, ~pick_tasks.c.test)
+    return list(tx.execute(query.order_by(pick_tasks.c.id)).scalars())
 
 
 def newest_run(tx: Transaction, supplier: str, feed: str) -> dict[str, Any]:

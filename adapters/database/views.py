@@ -7,7 +7,7 @@ without being asked for has none.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -26,7 +26,9 @@ from models.statuses import (
 )
 from models.tables import (
     addresses,
+    backorders,
     costs,
+    customer_questions,
     notes,
     order_lines,
     orders,
@@ -49,6 +51,7 @@ class PurchaseOrderLine:
     ean: str
     quantity: int
     shipped: int
+    declined: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,9 @@ class PurchaseOrderRecord:
     confirmed_at: datetime | None
     acknowledged_at: datetime | None
     ended_at: datetime | None
+    ship_by: date | None = None  # as planned
+    arrive_by: date | None = None
+    given_up_at: datetime | None = None
     lines: tuple[PurchaseOrderLine, ...] = ()
     costs: dict[str, Money] = field(default_factory=dict)  # by kind: goods, shipping, handling
     parcels: tuple[dict[str, Any], ...] = ()
@@ -122,6 +128,8 @@ class OrderRecord:
     last_event_at: datetime | None
     purchase_orders: tuple[PurchaseOrderRecord, ...] = ()
     tasks: tuple[dict[str, Any], ...] = ()  # open ones, most urgent first
+    short: tuple[dict[str, Any], ...] = ()  # backorders: units that nobody could deliver when it was last planned
+    question: dict[str, Any] | None = None  # that the customer has not answered
 
     @property
     def workflow_id(self) -> str:
@@ -187,6 +195,7 @@ def _read_orders(tx: Transaction, query: Select[Any]) -> list[OrderRecord]:
     rows = tx.execute(query).all()
     ids = [row.id for row in rows]
     shares, asked, last = _purchase_orders(tx, ids), _open_tasks(tx, ids), _last_events(tx, ids)
+    short, questions = _backorders(tx, ids), _questions(tx, ids)
     return [
         OrderRecord(
             id=row.id,
@@ -206,6 +215,8 @@ def _read_orders(tx: Transaction, query: Select[Any]) -> list[OrderRecord]:
             last_event_at=last.get(row.id),
             purchase_orders=tuple(shares[row.id]),
             tasks=tuple(asked[row.id]),
+            short=tuple(short[row.id]),
+            question=next(iter(questions[row.id]), None),
         )
         for row in rows
     ]
@@ -218,6 +229,20 @@ def _open_tasks(tx: Transaction, order_ids: Sequence[int]) -> dict[int, list[dic
         .order_by(task_rows.c.priority, task_rows.c.opened_at)
     )
     return _grouped(tx, query, "order_id")
+
+
+def _backorders(tx: Transaction, order_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    query = select(backorders).where(backorders.c.order_id.in_(order_ids), backorders.c.ended_at.is_(None))
+    return _grouped(tx, query.order_by(backorders.c.id), "order_id")
+
+
+def _questions(tx: Transaction, order_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    query = select(customer_questions).where(
+        customer_questions.c.order_id.in_(order_ids),
+        customer_questions.c.ended_at.is_(None),
+        customer_questions.c.answered_at.is_(None),
+    )
+    return _grouped(tx, query.order_by(customer_questions.c.id.desc()), "order_id")
 
 
 def _last_events(tx: Transaction, order_ids: Sequence[int]) -> dict[int, datetime]:
@@ -245,7 +270,11 @@ def _purchase_orders(tx: Transaction, order_ids: Sequence[int]) -> dict[int, lis
             submission=SubmissionState(row.submission),
             lines=tuple(
                 PurchaseOrderLine(
-                    line_id=line["line_id"], ean=line["ean"], quantity=line["quantity"], shipped=line["shipped"]
+                    line_id=line["line_id"],
+                    ean=line["ean"],
+                    quantity=line["quantity"],
+                    shipped=line["shipped"],
+                    declined=line["declined"],
                 )
                 for line in lines[row.id]
             ),
@@ -270,6 +299,9 @@ _SAME_NAME = (
     "confirmed_at",
     "acknowledged_at",
     "ended_at",
+    "ship_by",
+    "arrive_by",
+    "given_up_at",
 )
 
 
@@ -311,7 +343,7 @@ def read_lines(tx: Transaction, order_id: int) -> list[OrderLineRecord]:
             variant_id=row.variant_id,
             sku=row.sku,
             title=row.title,
-            ean=row.ean,
+            ean=row.substitute_ean or row.ean,
             requires_shipping=row.requires_shipping,
             ordered=row.quantity,
             shipped=row.shipped,

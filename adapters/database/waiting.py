@@ -1,112 +1,93 @@
-"""Orders that wait for a person because nobody had their articles, and what a feed's run has brought for them."""
+"""Orders that wait for stock, and what a look at the stock has found for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
 from adapters.database.engine import Transaction
-from models.tasks import TaskCategory
-
-WAITING_FOR_STOCK = (TaskCategory.UNROUTABLE, TaskCategory.CANCELLED_BY_SUPPLIER)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShortLine:
-    """An open line that nobody would take: of which article how many units, and which suppliers are out for it."""
-
-    task_id: int
-    workflow_id: str
-    ean: str
-    units: int
-    left_out: tuple[str, ...]
+from models.backordering import Waiting
+from models.identifiers import order_workflow_id
 
 
-# A task's evidence holds the router's verdicts by line: a line that no supplier was chosen for is what it waits for.
-# The answer that wakes an order would end a hold too, so one that a person holds is left alone.
-_SHORT = text("""
-SELECT t.id AS task_id, t.workflow_id, coalesce(m.ean, l.ean, '') AS ean,
-    l.quantity - l.shipped - l.cancelled - l.refunded AS units,
-    ARRAY(
-        SELECT key FROM jsonb_each_text(verdicts.value)
-        WHERE value = 'switched off' OR (value = 'excluded' AND t.category = 'unroutable')
-    ) AS left_out
-FROM tasks t
-JOIN orders o ON o.id = t.order_id AND o.state = 'open'
-CROSS JOIN LATERAL jsonb_each(t.evidence -> 'candidates') AS verdicts
-JOIN order_lines l ON l.order_id = o.id AND l.line_id = verdicts.key AND l.requires_shipping
-LEFT JOIN article_mappings m ON m.channel = o.channel AND m.variant_id = l.variant_id
-WHERE t.state = 'open' AND t.category = ANY(:categories) AND t.workflow_id IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM jsonb_each_text(verdicts.value) WHERE value = 'chosen')
-    AND l.quantity > l.shipped + l.cancelled + l.refunded
-    AND coalesce((
-        SELECT event FROM timeline h
-        WHERE h.order_id = o.id AND h.purchase_order_id IS NULL AND h.event IN ('command.hold', 'command.release')
-        ORDER BY h.id DESC LIMIT 1
-    ), '') <> 'command.hold'
-ORDER BY o.received_at, t.id
+@dataclass(frozen=True, slots=True)
+class WaitingOrders:
+    """What open orders wait for, oldest order first, and by which workflow each of them hears of it."""
+
+    parts: Sequence[Waiting]
+    workflows: Mapping[int, str]
+
+
+# One that a person holds would not order what arrives: it looks for itself when it is released.
+_WAITING = text("""
+SELECT b.*, o.channel, o.storefront_order_id
+FROM backorders b JOIN orders o ON o.id = b.order_id AND o.state = 'open' AND o.cancel_requested_at IS NULL
+WHERE b.ended_at IS NULL AND coalesce((
+    SELECT event FROM timeline h
+    WHERE h.order_id = o.id AND h.purchase_order_id IS NULL AND h.event IN ('command.hold', 'command.release')
+    ORDER BY h.id DESC LIMIT 1
+), '') <> 'command.hold'
+ORDER BY o.received_at, o.id, b.id
 """)
 
-# Enough of every article it lacks, wherever it may be ordered, and at least one of them thanks to this run: so an order
-# that can't be helped is not asked again and again, and one that was woken before is not woken for the same stock.
-_HELPED = text("""
-WITH short AS (
-    SELECT * FROM unnest(CAST(:tasks AS bigint[]), CAST(:eans AS text[]), CAST(:units AS integer[]),
-        CAST(:left_out AS text[])) AS short (task_id, ean, units, left_out)
-), run AS (
-    SELECT supplier, 'feed:' || feed || ':' || id AS source, coalesce(source_time, started_at) AS at
-    FROM feed_runs WHERE id = :run
-), needed AS (
-    SELECT task_id, ean, sum(units) AS units, string_agg(left_out, ',') AS left_out FROM short GROUP BY task_id, ean
-), judged AS (
-    SELECT n.task_id,
-        EXISTS (
-            SELECT 1 FROM offers o
-            WHERE o.ean = n.ean AND o.known AND NOT o.discontinued AND o.quantity >= n.units
-                AND o.supplier <> ALL(string_to_array(n.left_out, ','))
-        ) AS enough,
-        EXISTS (
-            SELECT 1 FROM offers o JOIN run ON run.supplier = o.supplier
-            WHERE o.ean = n.ean AND o.known AND NOT o.discontinued AND o.quantity >= n.units
-                AND o.supplier <> ALL(string_to_array(n.left_out, ','))
-                AND CASE
-                    WHEN EXISTS (SELECT 1 FROM offer_changes c WHERE c.supplier = o.supplier AND c.sku = o.sku)
-                    THEN EXISTS (
-                        SELECT 1 FROM offer_changes c
-                        WHERE c.supplier = o.supplier AND c.sku = o.sku AND c.source = run.source
-                            AND c.quantity < n.units
-                    )
-                    ELSE o.observed_at >= run.at
-                END
-        ) AS raised
-    FROM needed n
+# Beside other looks and plans: what one of them works on is seen again in a minute.
+_NOTE = text("""
+WITH seen AS (
+    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:counts AS integer[]), CAST(:planned AS timestamptz[]))
+        AS seen (id, count, planned_at)
+), mine AS (
+    SELECT b.id, s.count FROM backorders b JOIN seen s USING (id, planned_at)
+    WHERE b.had > s.count OR b.woken_for <> s.count ORDER BY b.id FOR NO KEY UPDATE OF b SKIP LOCKED
 )
-SELECT task_id FROM judged GROUP BY task_id HAVING bool_and(enough) AND bool_or(raised)
+UPDATE backorders b SET had = least(b.had, mine.count), woken_for = NULL
+FROM mine WHERE mine.id = b.id
+""")
+
+_WOKEN = text("""
+WITH seen AS (
+    SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:counts AS integer[])) AS seen (id, count)
+), mine AS (
+    SELECT b.id, s.count FROM backorders b JOIN seen s USING (id) ORDER BY b.id FOR NO KEY UPDATE OF b
+)
+UPDATE backorders b SET woken_at = :now, woken_for = mine.count FROM mine WHERE mine.id = b.id
 """)
 
 
-def short_lines(tx: Transaction) -> list[ShortLine]:
-    """List what open orders wait for because nobody had it, oldest order first. EANs are as the order has them."""
-    rows = tx.execute(_SHORT, {"categories": [str(category) for category in WAITING_FOR_STOCK]})
-    return [
-        ShortLine(
-            task_id=row.task_id,
-            workflow_id=row.workflow_id,
+def read(tx: Transaction) -> WaitingOrders:
+    """Read what open orders wait for."""
+    rows = tx.execute(_WAITING).all()
+    parts = [
+        Waiting(
+            id=row.id,
+            order_id=row.order_id,
             ean=row.ean,
             units=row.units,
-            left_out=tuple(row.left_out),
+            had=row.had,
+            left_out=frozenset(row.left_out),
+            partial=row.partial,
+            planned_at=row.planned_at,
+            woken_at=row.woken_at,
+            woken_for=row.woken_for,
         )
         for row in rows
     ]
+    return WaitingOrders(parts, {row.order_id: order_workflow_id(row.channel, row.storefront_order_id) for row in rows})
 
 
-def helped_by(tx: Transaction, run_id: int, lines: Sequence[ShortLine]) -> set[int]:
-    """Pick the tasks whose articles can all be had now, and not before this run. EANs must be normalised."""
+def note(tx: Transaction, parts: Sequence[Waiting], counts: Mapping[int, int]) -> None:
+    """Remember where less can be had than before: when it comes back, it is news."""
+    sunk = [one for one in parts if counts[one.id] < one.had or one.woken_for not in (None, counts[one.id])]
     given = {
-        "run": run_id,
-        "tasks": [line.task_id for line in lines],
-        "eans": [line.ean for line in lines],
-        "units": [line.units for line in lines],
-        "left_out": [",".join(line.left_out) for line in lines],
+        "ids": [one.id for one in sunk],
+        "counts": [counts[one.id] for one in sunk],
+        "planned": [one.planned_at for one in sunk],
     }
-    return set(tx.execute(_HELPED, given).scalars()) if lines else set()
+    if sunk:
+        tx.execute(_NOTE, given)
+
+
+def woken(tx: Transaction, parts: Sequence[Waiting], counts: Mapping[int, int], *, now: datetime) -> None:
+    """Remember that an order was woken for what can be had now."""
+    ids = [one.id for one in parts]
+    tx.execute(_WOKEN, {"ids": ids, "counts": [counts[key] for key in ids], "now": now})

@@ -1,17 +1,17 @@
 """Commands on the configuration: check a file, apply it as a new version, show it, change how far anyone is trusted."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from adapters.database import registers, views
-from adapters.database.configurations import ConfigurationStore, NoConfigurationError, apply
-from adapters.database.engine import Database
+from adapters.database.configurations import ConfigurationStore
 from models.configuration import Configuration
 from models.statuses import Mode
-from starter.configuration_files import BadConfigurationError, Change, differences, read_file, to_toml
+from starter.applying import Outcome, bring_in, refuse_to_strand, standing, tell
+from starter.commands import proposals
+from starter.configuration_files import BadConfigurationError, read_file, to_toml
 from starter.console import (
     AsJson,
     CommandFailedError,
@@ -20,7 +20,6 @@ from starter.console import (
     console,
     print_table,
     read_settings,
-    say,
     write_json,
 )
 from starter.opening import opened_database
@@ -36,7 +35,8 @@ def check(file: File = None, *, as_json: AsJson = False) -> None:
 
     Example: dropwright config check dropwright.toml
 
-    JSON: {"valid": bool, "problems": [{"path": "suppliers.bts.tracking_plan[2]", "problem": …}]}
+    JSON: {"valid": bool, "problems": [{"path": "suppliers.bts.tracking_plan[2]", "problem", "remedy", "line": int}]};
+    line is null where no line is to blame.
     """
     path = file or read_settings().config
     try:
@@ -44,7 +44,7 @@ def check(file: File = None, *, as_json: AsJson = False) -> None:
     except BadConfigurationError as error:
         if not as_json:
             raise
-        write_json({"valid": False, "problems": error.problems})
+        write_json({"valid": False, "problems": [one.as_document() for one in error.problems]})
         raise typer.Exit(1) from None
     if as_json:
         write_json({"valid": True, "problems": []})
@@ -59,76 +59,37 @@ def apply_file(
     by: Who = None,
     first: Annotated[bool, typer.Option("--first", help="Only where nothing was applied before.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also remove what open orders still need.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: what changes is wanted.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate a file and make it the newest version; running processes follow within a second.
 
-    Applying the same again changes nothing. What it changes is shown, setting by setting.
+    Applying the same again changes nothing. What it changes is shown, setting by setting. A change of who delivers
+    (routing, terms, stock, backorders) is rehearsed on stored orders first, and wants a yes. One that adds, changes or
+    removes a high-impact rule waits for a second person: see `config proposals`.
 
     Example: dropwright config apply dropwright.toml --as ana
 
-    JSON: {"version": int, "changed": bool, "changes": [{"path", "before", "after"}]}
+    JSON: {"version": int, "changed": bool, "changes": [{"path", "before", "after"}], "rehearsal": ["…"],
+    "proposal": {"id", "rules", …}}; the last two only where there is one.
     """
     settings = read_settings()
     configuration = read_file(file or settings.config)
     with opened_database(settings) as database:
-        before = _current(database)
-        if before is not None and first:
-            after_all = apply(database, before, by=acting(by), now=datetime.now(UTC))[0]
-            _tell_applied(after_all.id, changed=False, changes=[], as_json=as_json)
+        before = standing(database)
+        if first and before.version is not None and before.configuration is not None:
+            tell(Outcome(before.version, changed=False), as_json=as_json)
             return
-        if before is not None and not force:
-            _refuse_to_strand(database, before, configuration)
-        _apply(database, before, configuration, by, as_json=as_json)
+        if before.configuration is not None and not force:
+            refuse_to_strand(database, before.configuration, configuration)
+        ask = before.version is not None and not first
+        outcome = bring_in(database, before, configuration, by=acting(by), ask=ask, yes=yes)
+    tell(outcome, as_json=as_json)
 
 
-def _apply(
-    database: Database, before: Configuration | None, after: Configuration, by: str | None, *, as_json: bool
-) -> None:
-    version, changed = apply(database, after, by=acting(by), now=datetime.now(UTC))
-    changes = differences(before, after) if changed else []
-    _tell_applied(version.id, changed=changed, changes=changes, as_json=as_json)
-
-
-def _tell_applied(version: int, *, changed: bool, changes: list[Change], as_json: bool) -> None:
-    if as_json:
-        write_json({"version": version, "changed": changed, "changes": changes})
-        return
-    for change in changes:
-        console().print(_describe(change))
-    console().print(f"version {version} applied" if changed else f"nothing changed: version {version} stands")
-
-
-def _current(database: Database) -> Configuration | None:
-    try:
-        return ConfigurationStore(database).current().configuration
-    except NoConfigurationError:
-        return None
-    except ValueError:
-        say("the version before does not fit this version of Dropwright: no comparison is possible")
-        return None
-
-
-def _refuse_to_strand(database: Database, before: Configuration, after: Configuration) -> None:
-    """An open order whose supplier or channel is gone would fail its activities without end."""
-    gone_suppliers = set(before.suppliers) - set(after.suppliers)
-    gone_channels = set(before.channels) - set(after.channels)
-    with database.begin() as tx:
-        stranded = [name for name in sorted(gone_suppliers) if views.open_at_supplier(tx, name)]
-        stranded += [name for name in sorted(gone_channels) if views.open_in_channel(tx, name)]
-    if stranded:
-        raise CommandFailedError(
-            f'open orders still need {", ".join(stranded)}: set enabled = false or mode = "observe" instead, '
-            "or repeat with --force"
-        )
-
-
-def _describe(change: Change) -> str:
-    if change.before is None:
-        return f"+ {change.path} = {change.after}"
-    if change.after is None:
-        return f"- {change.path} (was {change.before})"
-    return f"~ {change.path}: {change.before} → {change.after}"
+commands.command("proposals")(proposals.list_proposals)
+commands.command("approve")(proposals.approve)
+commands.command("reject")(proposals.reject)
 
 
 @commands.command("show")
@@ -166,8 +127,13 @@ def change_mode(
         raise typer.BadParameter("name either --channel or --supplier")
     kind, name = ("channels", channel) if channel is not None else ("suppliers", supplier)
     with opened_database(read_settings()) as database:
-        before = ConfigurationStore(database).current().configuration
-        _apply(database, before, _with_mode(before, kind, str(name), mode), by, as_json=as_json)
+        ConfigurationStore(database).current()  # says what to do where nothing was applied
+        before = standing(database)
+        if before.configuration is None:
+            raise CommandFailedError("the version in force can't be read: `dropwright config apply FILE` replaces it")
+        after = _with_mode(before.configuration, kind, str(name), mode)
+        outcome = bring_in(database, before, after, by=acting(by))
+    tell(outcome, as_json=as_json)
 
 
 def _with_mode(configuration: Configuration, kind: str, name: str, mode: Mode) -> Configuration:

@@ -232,7 +232,7 @@ def _offer_shape(offer: PoolOffer) -> dict[str, Any]:
     return {
         "supplier": offer.supplier,
         "sku": offer.sku,
-        "quantity": offer.quantity,
+        "quantity": offer.deliverable,
         "cost": offer.unit_cost,
         "currency": offer.currency,
         "usable": offer.usable,

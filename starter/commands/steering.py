@@ -169,6 +169,29 @@ def extend_tracking(
     )
 
 
+def wait(
+    reference: Reference,
+    *,
+    how_long: Annotated[str, typer.Option("--for", metavar="DURATION", help="For how long at most: 72h, 14d.")],
+    note: Note = None,
+    who: Who = None,
+    command_id: CommandId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wait for stock: the order goes on by itself as soon as enough is there, and asks again after this long.
+
+    Example: dropwright order wait '#1001' --for 14d
+    """
+    _one(
+        CommandName.WAIT,
+        reference,
+        None,
+        Manner(actor=acting(who), note=note, command_id=command_id),
+        {"wait_for": how_long},
+        as_json=as_json,
+    )
+
+
 def change_address(
     reference: Reference,
     *,

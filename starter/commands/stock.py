@@ -1,4 +1,4 @@
-"""Commands on stock that will not last."""
+"""Commands on stock that will not last, and on what orders hold of it."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,12 +8,12 @@ import typer
 
 from activities.registry import build_dependencies
 from activities.stock_watch import DAY, stocked
-from adapters.database import stock_cover
+from adapters.database import reservation_drift, reservations, stock_cover
 from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, write_json
 from starter.opening import opened_database
 from workflows.decisions.stock_cover import running_out
 
-app = typer.Typer(no_args_is_help=True, help="Stock that will not last, and what to order again.")
+app = typer.Typer(no_args_is_help=True, help="Stock that will not last, what to order again, and what orders hold.")
 
 
 @app.command("low")
@@ -96,3 +96,72 @@ def reordered(
         write_json({"supplier": supplier, "closed": count})
     else:
         console().print(f"{count} of {len(sku)} closed")
+
+
+@app.command("reserved")
+def reserved(
+    article: Annotated[str | None, typer.Argument(metavar="ARTICLE", help="A supplier's SKU, or an EAN.")] = None,
+    *,
+    supplier: Annotated[str | None, typer.Option(help="Of this one only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 1_000,
+    as_json: AsJson = False,
+) -> None:
+    """List what orders hold of suppliers' stock, or have taken and the supplier's figure does not show yet.
+
+    Example: dropwright stock reserved 8411061123456
+
+    JSON: [{"supplier", "sku", "ean", "quantity", "state": "held" | "consumed", "channel", "order", "purchase_order",
+    "made_at", "expires_at", "consumed_at"}]
+    """
+    with opened_database(read_settings()) as database, database.begin() as tx:
+        rows = reservations.open_ones(tx, supplier=supplier, article=article, limit=limit)
+    if as_json:
+        write_json(rows)
+        return
+    columns = ("supplier", "sku", "ean", "quantity", "state", "order", "purchase_order", "made_at")
+    print_table([column.replace("_", " ") for column in columns], [[row[column] for column in columns] for row in rows])
+
+
+@app.command("short")
+def short(*, as_json: AsJson = False) -> None:
+    """List the offers of which a supplier has less than orders were promised, and has not accepted yet.
+
+    Example: dropwright stock short
+
+    JSON: [{"supplier", "sku", "ean", "quantity", "promised", "orders"}]
+    """
+    with opened_database(read_settings()) as database, database.begin() as tx:
+        rows = reservations.shortfalls(tx)
+    if as_json:
+        write_json([row._asdict() for row in rows])
+        return
+    print_table(("supplier", "SKU", "EAN", "in stock", "promised", "orders"), [list(row) for row in rows])
+
+
+@app.command("drift")
+def drift(
+    *,
+    recompute: Annotated[bool, typer.Option("--recompute", help="Put it right.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List where reservations do not agree with the open orders.
+
+    Example: dropwright stock drift --recompute
+
+    JSON: {"recomputed": bool, "drifts": [{"kind": "sum" | "ended" | "missing", "supplier", "sku", "number", "reserved",
+    "due"}]}
+    """
+    with opened_database(read_settings()) as database:
+        kept = build_dependencies(database).outside.configuration.stock.reservations_kept
+        with database.begin() as tx:
+            found = (
+                reservation_drift.recompute(tx, now=datetime.now(UTC), kept=kept)
+                if recompute
+                else reservation_drift.find(tx)
+            )
+    if as_json:
+        write_json({"recomputed": recompute, "drifts": [one._asdict() for one in found]})
+        return
+    print_table(("kind", "supplier", "SKU", "purchase order", "reserved", "should be"), [list(one) for one in found])
+    if found and recompute:
+        console().print(f"{len(found)} put right")

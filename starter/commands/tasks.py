@@ -109,6 +109,7 @@ class Given:
     carrier: str | None
     number: str | None
     by: str | None
+    how_long: str | None
     eans: list[str]
     address: dict[str, str]
 
@@ -119,6 +120,7 @@ class Given:
             "carrier": ("--carrier", self.carrier, {CommandName.MARK_SHIPPED}),
             "supplier_number": ("--number", self.number, {CommandName.CONFIRM_SUBMISSION}),
             "extend_by": ("--by", self.by, {CommandName.EXTEND_TRACKING}),
+            "wait_for": ("--for", self.how_long, {CommandName.WAIT}),
         }
         strange = [option for option, value, commands in by_name.values() if value is not None and name not in commands]
         strange += ["--ean"] if self.eans and name is not CommandName.RELEASE else []
@@ -136,6 +138,7 @@ def answer_task(
     carrier: Annotated[str | None, typer.Option(help="For mark-shipped: who carries it.")] = None,
     number: Annotated[str | None, typer.Option(help="For confirm-submission: the supplier's number.")] = None,
     by: Annotated[str | None, typer.Option(metavar="DURATION", help="For extend-tracking: 24h, 2d.")] = None,
+    how_long: Annotated[str | None, typer.Option("--for", metavar="DURATION", help="For wait: 72h, 14d.")] = None,
     ean: Annotated[
         list[str] | None, typer.Option(metavar="VARIANT=EAN", help="For an unknown article: which one it is.")
     ] = None,
@@ -173,7 +176,9 @@ def answer_task(
         country_code=country,
         phone=phone,
     )
-    given = Given(tracking=tracking, carrier=carrier, number=number, by=by, eans=ean or [], address=address)
+    given = Given(
+        tracking=tracking, carrier=carrier, number=number, by=by, how_long=how_long, eans=ean or [], address=address
+    )
     manner = Manner(actor=acting(who), note=note, command_id=command_id)
     with opened_database(read_settings()) as database:
         task, order = _find(database, task_id)

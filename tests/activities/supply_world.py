@@ -15,13 +15,14 @@ from activities.journal import CallJournal
 from activities.outside import Outside
 from activities.publication import PublicationActivities
 from activities.reconciliation import ReconciliationActivities
+from adapters.database import offers
 from adapters.database.configurations import ConfigurationStore, apply
 from adapters.database.engine import Database
 from adapters.plugin import Plugin
 from models.configuration import Configuration
 from models.listings import BulkResult, BulkState, Listing, ListingChange, ListingRefusal
 from models.money import Money
-from models.suppliers import Capabilities, StockAnswer, SupplierOrderStatus, SupplierState
+from models.suppliers import Capabilities, Offer, StockAnswer, SupplierOrderStatus, SupplierState
 from models.sync import (
     Compared,
     Prepared,
@@ -214,6 +215,14 @@ class SupplyWorld:
         )
         self.execute("UPDATE listings SET dirty_since = :now WHERE ean = :ean", now=NOW, ean=ean)
 
+    def answer(self, ean: str, quantity: int, *, at: datetime, supplier: str = "bts") -> None:
+        """Have a supplier say what it has, asked while an order was planned."""
+        told = Offer(
+            supplier=supplier, ean=ean, known=True, quantity=quantity, unit_cost=None, currency="EUR", observed_at=at
+        )
+        with self.database.begin() as tx:
+            offers.keep(tx, [told])
+
     def sell(self, ean: str, quantity: int, *, channel: str = "main", variant: str = "9", at: datetime = NOW) -> int:
         """Let a customer order."""
         number = next(_ids)
@@ -251,6 +260,16 @@ class SupplyWorld:
             id=order,
             ean=ean,
             q=quantity,
+        )
+        self.execute(
+            "WITH held AS (INSERT INTO reservations (supplier, sku, ean, order_id, purchase_order_id, line_id, quantity, "
+            "state, made_at, expires_at, consumed_at) SELECT supplier, sku, ean, :id, :id, '1', :q, 'consumed', :at, :at, "
+            ":at FROM offers WHERE supplier = 'bts' AND ean = :ean RETURNING supplier, sku) "
+            "UPDATE offers o SET reserved = reserved + :q FROM held WHERE o.supplier = held.supplier AND o.sku = held.sku",
+            id=order,
+            ean=ean,
+            q=quantity,
+            at=at,
         )
         return f"A{order}"
 

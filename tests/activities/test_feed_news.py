@@ -1,5 +1,6 @@
+import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,16 +9,19 @@ from sqlalchemy import text
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
 
-from activities import feed_news
+from activities import waking
 from activities.feed_news import FeedNewsActivities
+from activities.sweeps import SweepActivities
 from adapters.database import timeline
 from adapters.database.configurations import apply
+from models.commands import StockArrived
 from models.configuration import Configuration
-from models.contracts import OrderRequest, PlanRequest
+from models.contracts import OrderRequest
 from models.sync import PublicationRequest, SyncStep, Told
-from tests.activities.world import ARTICLE, START, World, build_world
+from tests.activities.shortage_world import OTHER, Shop
+from tests.activities.world import ARTICLE, START, build_world
 
-OTHER = "8411061123463"
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass
@@ -25,7 +29,7 @@ class RecordedTemporal:
     """A Temporal server that notes what it is asked. ``gone`` are workflows that have ended."""
 
     started: list[tuple[str, str, Any]] = field(default_factory=list)
-    signals: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    signals: list[tuple[str, str, StockArrived]] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     away: bool = False
 
@@ -43,84 +47,72 @@ class RecordedHandle:
     temporal: RecordedTemporal
     workflow_id: str
 
-    async def signal(self, name: str, document: dict[str, Any], **_: Any) -> None:
+    async def signal(self, name: str, message: StockArrived, **_: Any) -> None:
         if self.workflow_id in self.temporal.gone:
             raise RPCError("no such workflow", RPCStatusCode.NOT_FOUND, b"")
-        self.temporal.signals.append((self.workflow_id, name, document))
+        self.temporal.signals.append((self.workflow_id, name, message))
 
 
-@dataclass
 class News:
-    """A world whose suppliers have nothing, its waiting orders, and what feeds bring."""
+    """A shop whose orders wait for stock, and what feeds bring."""
 
-    world: World
-    temporal: RecordedTemporal
-    runs: int = 0
+    def __init__(self, shop: Shop) -> None:
+        self.shop, self.world, self.temporal = shop, shop.world, RecordedTemporal()
+        self.runs = 0
 
-    def __post_init__(self) -> None:
-        for supplier in self.world.suppliers.values():
-            supplier.stock = {ARTICLE: 0, OTHER: 0}
+    @property
+    def at(self) -> datetime:
+        return START + self.runs * MINUTE
 
-    def waiting(
-        self, *quantities: int, articles: tuple[str, ...] = (ARTICLE,), **more: Any
-    ) -> tuple[OrderRequest, int]:
-        """An order that nobody could deliver, and the question about it."""
-        order = self.world.sell(*quantities)
-        lines = list(self.world.shop.barcodes)[-len(quantities) :]
-        self.world.shop.barcodes |= dict(zip(lines, articles, strict=False))
-        self.world.screen(order)
-        plan = self.world.run(
-            self.world.orders.plan_order,
-            feed_plan(order, **more),
-            workflow_id=workflow_of(order),
-        )
-        assert plan.task is not None
-        return order, plan.task.task_id
+    def waiting(self, *quantities: int, articles: tuple[str, ...] = (), **more: Any) -> OrderRequest:
+        """An order that nobody could deliver."""
+        order = self.shop.order(*quantities, articles=articles)
+        self.shop.short(order, **more)
+        return order
 
-    def arrives(self, quantity: int, *, supplier: str = "bts", ean: str = ARTICLE, before: int | None = 0) -> SyncStep:
-        """A feed's run has set this quantity; ``before`` None: the article is new."""
+    def arrives(self, quantity: int, *, supplier: str = "bts", ean: str = ARTICLE) -> SyncStep:
+        """A feed's run has set this quantity."""
         self.runs += 1
-        at = START + timedelta(minutes=self.runs)
-        sku = f"{supplier}-{ean}"
+        offer = """
+        INSERT INTO offers (supplier, sku, ean, known, quantity, currency, observed_at)
+        VALUES (:supplier, :ean, :ean, true, :quantity, 'EUR', :at)
+        ON CONFLICT (supplier, sku) DO UPDATE SET quantity = :quantity, observed_at = :at
+        """
+        self.shop.execute(offer, supplier=supplier, ean=ean, quantity=quantity, at=self.at)
+        row = "INSERT INTO feed_rows (supplier, feed, sku, hash) VALUES (:supplier, 'stock', :ean, 1) ON CONFLICT DO NOTHING"
+        self.shop.execute(row, supplier=supplier, ean=ean)
+        run = """
+        INSERT INTO feed_runs (supplier, feed, kind, trigger, workflow_run_id, state, "full", started_at)
+        VALUES (:supplier, 'stock', 'stock', 'schedule', :run, 'applied', true, :at) RETURNING id
+        """
         with self.world.database.begin() as tx:
-            run_id = tx.execute(
-                text("""
-                INSERT INTO feed_runs (supplier, feed, kind, trigger, workflow_run_id, state, "full", started_at)
-                VALUES (:supplier, 'stock', 'stock', 'schedule', :run, 'applied', true, :at) RETURNING id
-                """),
-                {"supplier": supplier, "run": f"run-{self.runs}", "at": at},
-            ).scalar_one()
-            tx.execute(
-                text("""
-                INSERT INTO offers (supplier, sku, ean, known, quantity, currency, observed_at)
-                VALUES (:supplier, :sku, :ean, true, :quantity, 'EUR', :at)
-                ON CONFLICT (supplier, sku) DO UPDATE SET quantity = :quantity
-                """),
-                {"supplier": supplier, "sku": sku, "ean": ean, "quantity": quantity, "at": at},
-            )
-            if before is not None:
-                tx.execute(
-                    text("""
-                    INSERT INTO offer_changes (supplier, sku, until, quantity, currency, discontinued, source)
-                    VALUES (:supplier, :sku, :at, :before, 'EUR', false, :source)
-                    """),
-                    {
-                        "supplier": supplier,
-                        "sku": sku,
-                        "at": at,
-                        "before": before,
-                        "source": f"feed:stock:{run_id}",
-                    },
-                )
+            values = {"supplier": supplier, "run": f"run-{self.runs}", "at": self.at}
+            run_id = tx.execute(text(run), values).scalar_one()
         return SyncStep(run_id=run_id, supplier=supplier, feed="stock")
 
     async def tell(self, step: SyncStep) -> Told:
         activities = FeedNewsActivities(self.world.deps, self.temporal)  # type: ignore[arg-type]
-        return await ActivityEnvironment().run(activities.tell_of_feed, step)
+        return await self._environment().run(activities.tell_of_feed, step)
+
+    async def sweep(self) -> int:
+        activities = SweepActivities(
+            client=self.temporal,  # type: ignore[arg-type]
+            database=self.world.database,
+            configurations=self.world.configurations,
+            storefronts=None,  # type: ignore[arg-type]
+            intake=None,  # type: ignore[arg-type]
+            delivery=None,  # type: ignore[arg-type]
+        )
+        return await self._environment().run(activities.wake_waiting_orders)
+
+    def _environment(self) -> ActivityEnvironment:
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, started_time=self.at + timedelta(seconds=30))
+        return environment
 
     @property
-    def woken(self) -> list[int]:
-        return [document["task_id"] for _, _, document in self.temporal.signals]
+    def woken(self) -> list[str]:
+        return [workflow_id for workflow_id, _, _ in self.temporal.signals]
 
     def publish(self, **publishing: Any) -> None:
         """Configure what the shop is told."""
@@ -135,12 +127,7 @@ class News:
         INSERT INTO listings (channel, variant_id, product_id, inventory_item_id, sku, ean, tracked, seen_at, dirty_since)
         VALUES ('main', '900', '9', '9000', 'S', :ean, true, now(), CASE WHEN :dirty THEN now() END)
         """
-        with self.world.database.begin() as tx:
-            tx.execute(text(statement), {"ean": ARTICLE, "dirty": dirty})
-
-
-def feed_plan(order: OrderRequest, **more: Any) -> PlanRequest:
-    return PlanRequest(order_id=order.order_id, channel="main", plan_no=1, **more)
+        self.shop.execute(statement, ean=ARTICLE, dirty=dirty)
 
 
 def workflow_of(order: OrderRequest) -> str:
@@ -150,115 +137,159 @@ def workflow_of(order: OrderRequest) -> str:
 @pytest.fixture
 def news(database_url: str) -> Iterator[News]:
     world = build_world(database_url)
-    yield News(world, RecordedTemporal())
+    yield News(Shop(world, action="wait"))
     world.database.close()
 
 
-async def test_an_order_is_released_when_enough_of_what_it_lacks_has_arrived(news: News) -> None:
-    order, task_id = news.waiting(2)
+async def test_an_order_hears_when_enough_of_what_it_lacks_has_arrived(news: News) -> None:
+    order = news.waiting(2)
     step = news.arrives(2)
 
     told = await news.tell(step)
 
     assert told == Told(channels=0, woken=1)
-    command = {"command": "release", "actor": "stock-watch", "task_id": task_id}
-    assert news.temporal.signals == [
-        (workflow_of(order), "override", {**command, "command_id": f"stock:{step.run_id}:{task_id}"})
-    ]
+    assert news.temporal.signals == [(workflow_of(order), "stock_arrived", StockArrived(event_id=f"run:{step.run_id}"))]
 
 
-async def test_told_twice_an_order_hears_the_same_command(news: News) -> None:
+async def test_the_sweep_wakes_orders_for_units_that_another_order_gave_back(news: News) -> None:
+    order = news.waiting(2)
+    news.arrives(2)
+
+    assert await news.sweep() == 1
+    assert await news.sweep() == 0
+    ((workflow_id, _, message),) = news.temporal.signals
+    assert (workflow_id, message.event_id) == (workflow_of(order), "look:202603020901")
+
+
+async def test_of_fifty_orders_that_wait_for_three_units_three_are_woken_whoever_looks(news: News) -> None:
+    orders = [news.waiting(1) for _ in range(50)]
+    step = news.arrives(3)
+
+    await asyncio.gather(news.tell(step), news.sweep())
+    await news.sweep()
+
+    assert set(news.woken) == {workflow_of(order) for order in orders[:3]}
+
+
+@pytest.mark.parametrize("quantity", [1, 0], ids=["short", "gone"])
+async def test_too_few_units_wake_nobody(news: News, quantity: int) -> None:
     news.waiting(2)
-    step = news.arrives(2)
 
-    await news.tell(step)
-    await news.tell(step)
-
-    first, second = news.temporal.signals
-    assert first == second
+    assert (await news.tell(news.arrives(quantity))).woken == 0
 
 
-@pytest.mark.parametrize(("quantity", "before"), [(1, 0), (0, 5), (9, 4), (2, 2)], ids=["short", "gone", "had", "same"])
-async def test_what_changes_nothing_for_an_order_does_not_wake_it(news: News, quantity: int, before: int) -> None:
-    news.waiting(2)
+async def test_the_same_units_wake_an_order_that_could_not_use_them_once(news: News) -> None:
+    order = news.waiting(2)
+    await news.tell(news.arrives(4))
+    news.world.configure(suppliers={"bts": {"terms": {"minimum_order": "1000"}}})
+    news.shop.stock(4)
+    news.shop.short(order, 2, at=news.at + MINUTE)
 
-    assert (await news.tell(news.arrives(quantity, before=before))).woken == 0
+    news.runs += 1
+    assert (await news.tell(news.arrives(4))).woken == 0
+    assert (await news.tell(news.arrives(5))).woken == 1
 
 
-async def test_a_wholly_new_article_wakes_the_orders_that_wait_for_it_once(news: News) -> None:
-    _, task_id = news.waiting(2)
-    first = news.arrives(5, before=None)
+async def test_units_that_went_and_came_back_are_news(news: News) -> None:
+    news.shop.stock(1)
+    order = news.waiting(2)
+    assert news.shop.backorders()[0]["had"] == 1
 
-    await news.tell(first)
-    later = news.arrives(5, supplier="bts", ean=OTHER)
-    await news.tell(later)
+    await news.tell(news.arrives(0))
+    assert news.shop.backorders()[0]["had"] == 0
+    await news.tell(news.arrives(2))
 
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
 async def test_an_order_waits_until_all_of_its_articles_can_be_had(news: News) -> None:
-    _, task_id = news.waiting(1, 1, articles=(ARTICLE, OTHER))
+    order = news.waiting(1, 1, articles=(ARTICLE, OTHER))
 
     await news.tell(news.arrives(5))
     assert news.woken == []
     await news.tell(news.arrives(5, supplier="nova", ean=OTHER))
 
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
 async def test_two_lines_of_one_article_need_enough_for_both(news: News) -> None:
-    _, task_id = news.waiting(2, 3)
+    order = news.waiting(2, 3)
 
     await news.tell(news.arrives(4))
     assert news.woken == []
-    await news.tell(news.arrives(5, before=4))
+    await news.tell(news.arrives(5))
 
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
-async def test_a_line_that_a_supplier_takes_already_is_not_waited_for(news: News) -> None:
-    news.world.suppliers["nova"].stock[OTHER] = 10
-    _, task_id = news.waiting(1, 1, articles=(ARTICLE, OTHER))
-    with news.world.database.begin() as tx:
-        tx.execute(text("UPDATE offers SET quantity = 0 WHERE ean = :ean"), {"ean": OTHER})
+async def test_a_line_that_somebody_can_deliver_is_not_waited_for(news: News) -> None:
+    news.shop.stock(10, OTHER, "nova")
+    order = news.waiting(1, 1, articles=(ARTICLE, OTHER))
+    news.shop.execute("UPDATE offers SET quantity = 0 WHERE ean = :ean", ean=OTHER)
 
     await news.tell(news.arrives(1))
 
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
-async def test_stock_at_a_supplier_that_is_left_out_of_this_order_does_not_wake_it(news: News) -> None:
-    _, task_id = news.waiting(2, excluded=("bts",))
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"suppliers": {"bts": {"enabled": False}}},
+        {"routing": {"rules": [{"name": "not bts", "exclude": ["bts"]}]}},
+    ],
+    ids=["switched off", "excluded by a rule"],
+)
+async def test_stock_at_a_supplier_that_gets_nothing_of_this_order_does_not_wake_it(
+    news: News, tables: dict[str, Any]
+) -> None:
+    news.world.configure(**tables)
+    order = news.waiting(2)
 
     await news.tell(news.arrives(9))
     assert news.woken == []
     await news.tell(news.arrives(9, supplier="nova"))
 
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
-async def test_an_order_that_its_supplier_had_cancelled_is_woken_by_that_suppliers_new_stock(news: News) -> None:
-    _, task_id = news.waiting(2, excluded=("bts",))
-    with news.world.database.begin() as tx:
-        tx.execute(text("UPDATE tasks SET category = 'cancelled_by_supplier' WHERE id = :id"), {"id": task_id})
+async def test_an_order_that_its_supplier_had_refused_is_woken_by_that_suppliers_new_stock(news: News) -> None:
+    order = news.waiting(2, excluded=("bts",))
 
     await news.tell(news.arrives(9))
 
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
-async def test_a_question_that_was_answered_or_is_about_something_else_wakes_nobody(news: News) -> None:
-    _, answered = news.waiting(2)
-    _, other = news.waiting(2)
-    with news.world.database.begin() as tx:
-        tx.execute(text("UPDATE tasks SET state = 'answered' WHERE id = :id"), {"id": answered})
-        tx.execute(text("UPDATE tasks SET category = 'article_unknown' WHERE id = :id"), {"id": other})
+async def test_units_that_are_reserved_or_kept_back_wake_nobody(news: News) -> None:
+    news.world.configure(stock={"buffers": [{"units": 2}]})
+    order = news.waiting(2)
+    step = news.arrives(5)
+    news.shop.execute("UPDATE offers SET reserved = 2")
+
+    assert (await news.tell(step)).woken == 0
+    news.shop.execute("UPDATE offers SET reserved = 1")
+    assert await news.sweep() == 1
+    assert news.woken == [workflow_of(order)]
+
+
+async def test_stock_that_its_supplier_no_longer_stands_by_wakes_nobody(news: News) -> None:
+    news.world.configure(suppliers={"bts": {"terms": {"stock_promise": "10s"}}})
+    news.waiting(2)
+
+    assert (await news.tell(news.arrives(9))).woken == 0
+
+
+async def test_an_order_that_has_ended_or_is_cancelled_is_left_alone(news: News) -> None:
+    ended, cancelled = news.waiting(2), news.waiting(2)
+    news.shop.execute("UPDATE orders SET state = 'cancelled' WHERE id = :id", id=ended.order_id)
+    news.shop.execute("UPDATE orders SET cancel_requested_at = now() WHERE id = :id", id=cancelled.order_id)
 
     assert (await news.tell(news.arrives(9))).woken == 0
 
 
 async def test_an_order_that_a_person_holds_stays_held(news: News) -> None:
-    order, task_id = news.waiting(2)
+    order = news.waiting(2)
     with news.world.database.begin() as tx:
         timeline.tell(tx, order.order_id, "command.hold", at=START, actor="ana")
     await news.tell(news.arrives(9))
@@ -268,47 +299,46 @@ async def test_an_order_that_a_person_holds_stays_held(news: News) -> None:
         timeline.tell(tx, order.order_id, "command.release", at=START, actor="ana")
     await news.tell(news.arrives(9))
 
-    assert news.woken == [task_id]
-
-
-async def test_a_mapping_that_a_person_made_meanwhile_counts(news: News) -> None:
-    _, task_id = news.waiting(2)
-    mapping = """
-    INSERT INTO article_mappings (channel, variant_id, ean, mapped_by, mapped_at)
-    VALUES ('main', '900', ' 8411061 123463', 'ana', now())
-    """
-    with news.world.database.begin() as tx:
-        tx.execute(text(mapping))
-
-    await news.tell(news.arrives(9, ean=OTHER))
-
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
 async def test_a_lifecycle_that_is_gone_is_passed_over(news: News) -> None:
-    gone, _ = news.waiting(2)
-    _, task_id = news.waiting(2)
+    gone, order = news.waiting(2), news.waiting(2)
     news.temporal.gone.add(workflow_of(gone))
 
     told = await news.tell(news.arrives(9))
 
     assert told.woken == 1
-    assert news.woken == [task_id]
+    assert news.woken == [workflow_of(order)]
 
 
-async def test_the_oldest_orders_are_woken_first_and_no_more_than_a_run_may_wake(
+async def test_the_oldest_orders_are_woken_first_and_no_more_than_a_look_may_wake(
     news: News, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_news, "MOST_WOKEN", 2)
-    waiting = [news.waiting(1) for _ in range(3)]
-    with news.world.database.begin() as tx:
-        for age, (order, _) in enumerate(waiting):
-            statement = text("UPDATE orders SET received_at = now() - make_interval(hours => :age) WHERE id = :id")
-            tx.execute(statement, {"age": age, "id": order.order_id})
+    monkeypatch.setattr(waking, "MOST_WOKEN", 2)
+    orders = [news.waiting(1) for _ in range(3)]
+    for age, order in enumerate(orders):
+        statement = "UPDATE orders SET received_at = now() - make_interval(hours => :age) WHERE id = :id"
+        news.shop.execute(statement, age=age, id=order.order_id)
 
     await news.tell(news.arrives(9))
+    assert news.woken == [workflow_of(orders[2]), workflow_of(orders[1])]
+    await news.sweep()
 
-    assert news.woken == [waiting[2][1], waiting[1][1]]
+    assert news.woken[2:] == [workflow_of(orders[0])]
+
+
+async def test_people_hear_that_a_supplier_has_less_than_was_promised_of_it(news: News) -> None:
+    news.shop.stock(5)
+    order = news.shop.order(5)
+    news.shop.plan(order)
+
+    await news.tell(news.arrives(3))
+    await news.tell(news.arrives(2))
+
+    task = news.world.only("SELECT * FROM tasks WHERE category = 'stock_short'")
+    assert task["question"].startswith("BTSWholesaler has less of 1 articles than orders were promised")
+    assert task["evidence"]["short"] == [f"{ARTICLE}: 2 of 5"]
 
 
 @pytest.mark.parametrize("switch", ["quantities", "prices"])

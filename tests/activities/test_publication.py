@@ -32,7 +32,8 @@ def stocked(world: SupplyWorld, count: int, quantity: int = 5) -> None:
 
 
 def test_a_shop_shows_what_the_suppliers_have_less_its_buffers(world: SupplyWorld) -> None:
-    world.configure(buffer=2, safety_stock={"nova": 1})
+    world.document["stock"] = {"buffers": [{"suppliers": ["nova"], "units": 1}]}
+    world.configure(buffer=2)
     world.shop.put(1, ean(1))
     world.offer(ean(1), 5)
     world.offer(ean(1), 4, supplier="nova")
@@ -304,7 +305,7 @@ def test_what_customers_of_another_channel_bought_is_not_shown_here(world: Suppl
     world.order_at_supplier(order, ean(1), 2, at=NOW + 3 * MINUTE)  # its stock was told before
     assert world.publish(NOW + 4 * MINUTE) is None
 
-    world.offer(ean(1), 3, observed_at=NOW + 5 * MINUTE)  # the supplier has taken them off
+    world.answer(ean(1), 3, at=NOW + 5 * MINUTE)  # the supplier has taken them off
     assert world.publish(NOW + 6 * MINUTE) is None
     assert world.shop.shows(1)[0] == 3
 

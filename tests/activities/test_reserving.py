@@ -149,9 +149,9 @@ def _around_reserving(
     patch: pytest.MonkeyPatch, happen: list[Callable[[], None]], after: Callable[[], None] | None = None
 ) -> list[int]:
     tries: list[int] = []
-    real = reservations.reserve
+    real = reservations.take
 
-    def reserve(*args: Any, **more: Any) -> bool:
+    def take(*args: Any, **more: Any) -> bool:
         if len(tries) < len(happen):
             happen[len(tries)]()
         tries.append(1)
@@ -160,7 +160,7 @@ def _around_reserving(
             after()
         return reserved
 
-    patch.setattr(planning_activity.reservations, "reserve", reserve)
+    patch.setattr(planning_activity.reservations, "take", take)
     return tries
 
 

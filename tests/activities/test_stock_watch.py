@@ -127,3 +127,28 @@ def test_old_sales_and_test_orders_do_not_count(deps: Dependencies) -> None:
     sell(deps, "1", 280, ago=timedelta(days=40))
     sell(deps, "2", 280, test=True)
     assert watch(deps).low == 0
+
+
+def test_what_orders_hold_is_no_longer_there(deps: Dependencies) -> None:
+    sell(deps, "1", 28)
+    offer(deps, "bts", "1", 8)
+    assert watch(deps).low == 0
+    with deps.database.begin() as tx:
+        tx.execute(text("UPDATE offers SET reserved = 4"))
+    assert watch(deps).low == 1
+
+
+def test_reservations_that_do_not_agree_are_told_of_until_they_do(deps: Dependencies) -> None:
+    offer(deps, "bts", "1", 100)
+    with deps.database.begin() as tx:
+        tx.execute(text("UPDATE offers SET reserved = 4"))
+    for _ in range(2):
+        watch(deps)
+    [(category, question, evidence)] = rows(deps, "SELECT category, question, evidence FROM tasks WHERE state = 'open'")
+    assert (category, evidence["drifts"][0]["kind"]) == ("reservations_drifted", "sum")
+    assert "bts S1: 4, not 0" in question
+
+    with deps.database.begin() as tx:
+        tx.execute(text("UPDATE offers SET reserved = 0"))
+    watch(deps)
+    assert rows(deps, "SELECT state FROM tasks") == [("obsolete",)]

@@ -1,7 +1,8 @@
 """What every supplier plugin must do, whatever its wire looks like: subclass it and give it a world.
 
 The world is the plugin's simulator on loopback, the port under test, and handles to spoil answers and to look into
-the supplier's own books.
+the supplier's own books. ``OrderingContract`` is what holds for whoever takes orders, also where no network lies
+between; ``SupplierContract`` adds feeds, credentials and every fault of a wire.
 """
 
 import json
@@ -17,6 +18,7 @@ from adapters.errors import (
     AuthenticationFailed,
     Doubtful,
     NotSent,
+    Refused,
     Throttled,
     Unavailable,
     UnexpectedReply,
@@ -28,7 +30,15 @@ from models.feed_rows import FeedPage
 from models.feeds import FeedKind, FieldName
 from models.findings import Severity
 from models.orders import Address
-from models.suppliers import Destination, PlacedOrder, SupplierLine, SupplierOrder, SupplierState
+from models.suppliers import (
+    Cancellation,
+    DeclinedLine,
+    Destination,
+    PlacedOrder,
+    SupplierLine,
+    SupplierOrder,
+    SupplierState,
+)
 
 CUSTOMER = Address(
     name="Zaphyra Quillfeather",
@@ -69,27 +79,35 @@ DOUBTS = [
 ]
 
 
-@dataclass(frozen=True)
-class SupplierWorld:
-    """A supplier's simulator and our port to it."""
+@dataclass(frozen=True, kw_only=True)
+class OrderingWorld:
+    """Who takes our orders, and our port to them."""
 
     port: SupplierPort
-    stranger: SupplierPort  # the same supplier with a wrong token
     nowhere: SupplierPort  # a port that nobody listens behind
-    calls: list[CallRecord]
-    secret: str
     eans: tuple[str, ...]  # known, in stock, plain
     unknown_ean: str
-    spoil: Callable[..., None]  # spoil(method, kind, **options): the port's method whose calls are spoilt
     supplier_orders: Callable[[], list[dict[str, Any]]]  # the supplier's own books
     ship: Callable[[str, list[str]], None]  # the supplier ships an order under these tracking numbers
-    wait_for_orders: Callable[[int], None]
+    decline: Callable[[str, dict[str, int]], None] | None = None  # it ships an order without these units (EAN: units)
+    parcels: int = 2  # that one order may have
 
     def order(self, *, number: str = "DW-1-11", test: bool = False, quantity: int = 2) -> SupplierOrder:
         """Quote and fill in an order for the customer."""
         lines = (SupplierLine(ean=self.eans[0], quantity=quantity), SupplierLine(ean=self.eans[1], quantity=1))
         quote = self.port.quote_shipping(MADRID, lines)[0]
         return SupplierOrder(number=number, lines=lines, quote_id=quote.quote_id, address=CUSTOMER, test=test)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupplierWorld(OrderingWorld):
+    """A supplier's simulator, and the wire between."""
+
+    stranger: SupplierPort  # the same supplier with a wrong token
+    calls: list[CallRecord]
+    secret: str
+    spoil: Callable[..., None]  # spoil(method, kind, **options): the port's method whose calls are spoilt
+    wait_for_orders: Callable[[int], None]
 
     def ask(self, method: str, placed: PlacedOrder) -> object:
         """Ask one question of the port."""
@@ -105,10 +123,10 @@ class SupplierWorld:
             return list(self.port.fetch_feed(kind, since=since, cursor=cursor))
 
 
-class SupplierContract:
-    """The suite. A plugin's test class defines the fixture ``world``."""
+class OrderingContract:
+    """What holds for everybody who takes orders. A plugin's test class defines the fixture ``world``."""
 
-    def test_stock_comes_in_the_order_asked_with_unknown_articles_named_as_such(self, world: SupplierWorld) -> None:
+    def test_stock_comes_in_the_order_asked_with_unknown_articles_named_as_such(self, world: OrderingWorld) -> None:
         asked = [world.eans[1], world.unknown_ean, world.eans[0]]
         answers = world.port.fetch_stock(asked)
         assert [(answer.ean, answer.known) for answer in answers] == list(zip(asked, [True, False, True], strict=True))
@@ -116,49 +134,122 @@ class SupplierContract:
         assert answers[0].unit_cost is not None
         assert answers[1].quantity == 0
 
-    def test_case_and_spaces_of_an_ean_do_not_matter(self, world: SupplierWorld) -> None:
+    def test_case_and_spaces_of_an_ean_do_not_matter(self, world: OrderingWorld) -> None:
         spaced = f" {world.eans[0][:6]} {world.eans[0][6:]} "
         assert world.port.fetch_stock([spaced])[0].known
 
-    def test_more_articles_than_one_call_takes_are_asked_in_several(self, world: SupplierWorld) -> None:
+    def test_more_articles_than_one_call_takes_are_asked_in_several(self, world: OrderingWorld) -> None:
         asked = [*world.eans, *(f"{number:013d}" for number in range(250))]
         answers = world.port.fetch_stock(asked)
         assert [answer.ean for answer in answers] == asked
         assert sum(answer.known for answer in answers) == len(world.eans)
 
-    def test_no_articles_need_no_call(self, world: SupplierWorld) -> None:
-        assert world.port.fetch_stock([]) == []
-        assert world.calls == []
-
-    def test_quotes_name_carrier_cost_and_days(self, world: SupplierWorld) -> None:
+    def test_quotes_name_carrier_cost_and_days(self, world: OrderingWorld) -> None:
         quotes = world.port.quote_shipping(MADRID, [SupplierLine(ean=world.eans[0], quantity=1)])
-        assert len({quote.quote_id for quote in quotes}) == len(quotes) > 1
+        assert len({quote.quote_id for quote in quotes}) == len(quotes) > 0
         assert all(quote.carrier and quote.cost.amount > 0 and quote.days for quote in quotes)
 
-    def test_nobody_ships_to_an_unserved_country(self, world: SupplierWorld) -> None:
+    def test_nobody_ships_to_an_unserved_country(self, world: OrderingWorld) -> None:
         nowhere = Destination(country_code="AQ", postal_code="0")
         assert world.port.quote_shipping(nowhere, [SupplierLine(ean=world.eans[0], quantity=1)]) == []
 
-    def test_a_placed_order_is_in_the_suppliers_books_once(self, world: SupplierWorld) -> None:
+    def test_a_placed_order_is_in_the_suppliers_books_once(self, world: OrderingWorld) -> None:
         placed = world.port.place_order(world.order())
         books = world.supplier_orders()
         assert [order["order_number"] for order in books] == [placed.supplier_number]
         expected = [{"ean": world.eans[0], "quantity": 2}, {"ean": world.eans[1], "quantity": 1}]
         assert books[0]["lines"] == expected
         assert placed.state is SupplierState.ACKNOWLEDGED
-        assert placed.total is not None
+        assert placed.declined == ()
 
-    def test_a_test_order_is_not_acknowledged(self, world: SupplierWorld) -> None:
+    def test_a_test_order_is_not_acknowledged(self, world: OrderingWorld) -> None:
         if world.port.capabilities.test_orders:
             assert world.port.place_order(world.order(test=True)).state is SupplierState.AWAITING_PAYMENT
 
-    def test_an_order_has_no_parcels_until_it_ships(self, world: SupplierWorld) -> None:
+    def test_an_order_has_no_parcels_until_it_ships(self, world: OrderingWorld) -> None:
         placed = world.port.place_order(world.order())
         assert world.port.fetch_order(placed.supplier_number).parcels == ()
-        world.ship(placed.supplier_number, ["GLS-0000000001", "GLS-0000000002"])
+        sent = ["GLS-0000000001", "GLS-0000000002"][: world.parcels]
+        world.ship(placed.supplier_number, sent)
         status = world.port.fetch_order(placed.supplier_number)
         assert status.state is SupplierState.SHIPPED
-        assert [parcel.tracking_number for parcel in status.parcels] == ["GLS-0000000001", "GLS-0000000002"]
+        assert [parcel.tracking_number for parcel in status.parcels] == sent
+        assert status.declined == ()
+
+    def test_behind_a_refused_connection_nothing_was_sent(self, world: OrderingWorld) -> None:
+        order = world.order()
+        with pytest.raises(NotSent):
+            world.nowhere.place_order(order)
+        with pytest.raises(NotSent):
+            world.nowhere.fetch_stock(world.eans[:1])
+
+    def test_a_healthy_supplier_checks_out(self, world: OrderingWorld) -> None:
+        assert {finding.severity for finding in world.port.check(world.eans[:3])} == {Severity.OK}
+
+    def test_an_unknown_ean_is_found_with_a_remedy(self, world: OrderingWorld) -> None:
+        bad = [finding for finding in world.port.check([world.unknown_ean]) if finding.severity is not Severity.OK]
+        assert len(bad) == 1
+        assert world.unknown_ean in bad[0].subject
+        assert bad[0].remedy
+
+    def test_an_absent_supplier_is_found_with_a_remedy(self, world: OrderingWorld) -> None:
+        findings = world.nowhere.check(world.eans[:1])
+        assert [finding.severity for finding in findings] == [Severity.ERROR]
+        assert findings[0].remedy
+
+    def test_an_order_that_is_not_there_is_said_so(self, world: OrderingWorld) -> None:
+        with pytest.raises(Refused) as caught:
+            world.port.fetch_order("77777")
+        assert caught.value.code == "order_not_found"
+
+    def test_a_supplier_that_knows_our_number_takes_an_order_once(self, world: OrderingWorld) -> None:
+        if world.port.capabilities.idempotency_key:
+            first = world.port.place_order(world.order())
+            assert world.port.place_order(world.order()) == first
+            assert len(world.supplier_orders()) == 1
+
+    def test_an_order_can_be_cancelled_where_capabilities_say_so(self, world: OrderingWorld) -> None:
+        placed = world.port.place_order(world.order())
+        if not world.port.capabilities.cancel:
+            with pytest.raises(Refused) as caught:
+                world.port.cancel_order(placed.supplier_number)
+            assert caught.value.code == "no_cancel"
+            return
+        answers = [world.port.cancel_order(placed.supplier_number) for _ in range(2)]
+        assert set(answers) <= {Cancellation.CANCELLED, Cancellation.REQUESTED}
+        if Cancellation.CANCELLED in answers:
+            assert world.port.fetch_order(placed.supplier_number).state is SupplierState.CANCELLED
+
+    def test_what_has_shipped_can_not_be_cancelled(self, world: OrderingWorld) -> None:
+        placed = world.port.place_order(world.order())
+        world.ship(placed.supplier_number, ["GLS-0000000001"])
+        if world.port.capabilities.cancel:
+            assert world.port.cancel_order(placed.supplier_number) is Cancellation.TOO_LATE
+        assert world.port.fetch_order(placed.supplier_number).state is SupplierState.SHIPPED
+
+    def test_what_is_declined_is_said_each_time(self, world: OrderingWorld) -> None:
+        if world.decline is None:
+            return
+        placed = world.port.place_order(world.order())
+        world.decline(placed.supplier_number, {world.eans[0]: 1})
+        for _ in range(2):
+            status = world.port.fetch_order(placed.supplier_number)
+            assert status.state is SupplierState.SHIPPED
+            assert status.declined == (DeclinedLine(ean=world.eans[0], quantity=1),)
+
+
+class SupplierContract(OrderingContract):
+    """The whole suite, for a supplier behind a network."""
+
+    def test_there_is_a_choice_of_quotes(self, world: SupplierWorld) -> None:
+        assert len(world.port.quote_shipping(MADRID, [SupplierLine(ean=world.eans[0], quantity=1)])) > 1
+
+    def test_a_placed_order_says_what_it_costs(self, world: SupplierWorld) -> None:
+        assert world.port.place_order(world.order()).total is not None
+
+    def test_no_articles_need_no_call(self, world: SupplierWorld) -> None:
+        assert world.port.fetch_stock([]) == []
+        assert world.calls == []
 
     @pytest.mark.parametrize("kind", FeedKind)
     def test_a_feed_has_every_article_once_with_what_its_columns_name(
@@ -253,13 +344,6 @@ class SupplierContract:
         assert caught.value.retry_after == timedelta(seconds=3)
         assert world.supplier_orders() == []
 
-    def test_behind_a_refused_connection_nothing_was_sent(self, world: SupplierWorld) -> None:
-        order = world.order()
-        with pytest.raises(NotSent):
-            world.nowhere.place_order(order)
-        with pytest.raises(NotSent):
-            world.nowhere.fetch_stock(world.eans[:1])
-
     def test_a_wrong_token_is_named_and_orders_nothing(self, world: SupplierWorld) -> None:
         order = world.order()
         with pytest.raises(AuthenticationFailed):
@@ -287,20 +371,10 @@ class SupplierContract:
             world.port.place_order(order)
         assert not any(word in f"{caught.value!r} {caught.value.code}" for word in PERSONAL)
 
-    def test_a_healthy_supplier_checks_out(self, world: SupplierWorld) -> None:
-        assert {finding.severity for finding in world.port.check(world.eans[:3])} == {Severity.OK}
-
-    def test_an_unknown_ean_is_found_with_a_remedy(self, world: SupplierWorld) -> None:
-        bad = [finding for finding in world.port.check([world.unknown_ean]) if finding.severity is not Severity.OK]
-        assert len(bad) == 1
-        assert world.unknown_ean in bad[0].subject
-        assert bad[0].remedy
-
-    def test_checking_finds_a_wrong_token_and_an_absent_supplier(self, world: SupplierWorld) -> None:
-        for port in (world.stranger, world.nowhere):
-            findings = port.check(world.eans[:1])
-            assert [finding.severity for finding in findings] == [Severity.ERROR]
-            assert findings[0].remedy
+    def test_checking_finds_a_wrong_token(self, world: SupplierWorld) -> None:
+        findings = world.stranger.check(world.eans[:1])
+        assert [finding.severity for finding in findings] == [Severity.ERROR]
+        assert findings[0].remedy
 
     @pytest.mark.parametrize("kind", UNANSWERED)
     def test_checking_never_raises(self, world: SupplierWorld, kind: str) -> None:

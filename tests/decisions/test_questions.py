@@ -60,6 +60,14 @@ FACTS: dict[TaskCategory, dict[str, str]] = {
         "examples": "A: 3 not 9",
     },
     TaskCategory.LOW_STOCK: {"count": "12", "days": "7", "examples": "LINDEN-50: 2.0 days"},
+    TaskCategory.TWICE_DELIVERED: {**ABOUT, "status": "Shipped"},
+    TaskCategory.STOCK_SHORT: {"supplier": "BTSWholesaler", "count": "2", "examples": "LINDEN-50, LINDEN-100"},
+    TaskCategory.RESERVATIONS_DRIFTED: {"count": "3", "examples": "bts LINDEN-50: 3 not 2"},
+    TaskCategory.CUSTOMER_CHANGED_MIND: {
+        "order": "#1001",
+        "choice": "cancel line",
+        "problem": "it was planned anew before the answer was read",
+    },
     TaskCategory.LISTINGS_REFUSED: {"channel": "main", "count": "4", "codes": "INVALID_INVENTORY_ITEM"},
 }
 LONGEST = {"order": "#" * 40, "supplier": "S" * 60, "supplier_number": "N" * 60}

@@ -2,8 +2,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.listings import Availability
 from models.prices import PriceBook
@@ -17,75 +15,47 @@ TODAY = date(2026, 3, 2)
 RULES = SellingRules(priority=("bts", "nova"), today=TODAY)
 
 
-def offer(quantity: int, supplier: str = "bts", *, usable: bool = True, cost: str = "10", **more: object) -> PoolOffer:
-    return PoolOffer(supplier, f"{supplier}-1", quantity, usable, Decimal(cost), **more)  # type: ignore[arg-type]
-
-
-def rules(**more: object) -> SellingRules:
-    return SellingRules(priority=("bts", "nova"), today=TODAY, **more)  # type: ignore[arg-type]
+def offer(units: int, supplier: str = "bts", *, usable: bool = True, cost: str = "10", **more: object) -> PoolOffer:
+    return PoolOffer(supplier, f"{supplier}-1", units, usable, Decimal(cost), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("offers", "demand", "given_rules", "quantity", "words"),
+    ("parts", "units", "words"),
     [
-        ([offer(5)], 0, RULES, 5, "in stock"),
-        ([offer(5), offer(3, "nova")], 0, RULES, 8, "in stock"),
-        ([], 0, RULES, 0, "out of stock"),
-        ([offer(0)], 0, RULES, 0, "out of stock"),
-        ([offer(-4), offer(3, "nova")], 0, RULES, 3, "in stock"),
-        ([offer(5, usable=False)], 0, RULES, 0, "out of stock"),  # stale, discontinued or unknown to the supplier
-        ([offer(5, "stranger")], 0, RULES, 0, "out of stock"),  # nobody may order there
-        ([offer(5)], 2, RULES, 3, "in stock"),
-        ([offer(5)], 9, RULES, 0, "out of stock"),
-        ([offer(5)], 0, rules(buffer=2), 3, "in stock"),
-        ([offer(5)], 0, rules(buffer=5), 0, "out of stock"),
-        ([offer(100)], 0, rules(buffer_share=Decimal("0.07")), 93, "in stock"),
-        ([offer(5)], 0, rules(buffer_share=Decimal("0.1")), 4, "in stock"),  # a share of a piece is a piece
-        ([offer(20)], 10, rules(buffer=1, buffer_share=Decimal("0.5")), 4, "in stock"),
-        ([offer(5), offer(5, "nova")], 0, rules(safety_stock={"nova": 4}), 6, "in stock"),
-        ([offer(5), offer(3, "nova")], 0, rules(safety_stock={"nova": 4}), 5, "in stock"),
-        ([offer(50)], 0, rules(max_quantity=10), 10, "in stock"),
-        ([offer(14, pack=6)], 0, RULES, 12, "in stock"),
-        ([offer(5, pack=6)], 0, RULES, 0, "out of stock"),
-        ([offer(5, minimum=6)], 0, RULES, 0, "out of stock"),
-        ([offer(6, minimum=6)], 0, RULES, 6, "in stock"),
-        ([offer(5, lead_days=1)], 0, RULES, 5, "in stock"),
-        ([offer(5, lead_days=4)], 0, RULES, 5, "ships in 4 days"),
-        ([offer(5, "nova", lead_days=9), offer(1, lead_days=3)], 0, RULES, 6, "ships in 3 days"),
-        ([offer(0, lead_days=3), offer(1, "nova", lead_days=9)], 0, RULES, 1, "ships in 9 days"),
-        ([offer(0, available_on=date(2026, 3, 9))], 0, RULES, 0, "backorder until 2026-03-09"),
-        ([offer(0, available_on=date(2026, 3, 2))], 0, RULES, 0, "out of stock"),  # that day has come
-        ([offer(0, available_on=date(2026, 3, 9), usable=False)], 0, RULES, 0, "out of stock"),
+        ([[offer(5)]], 5, "in stock"),
+        ([[]], 0, "out of stock"),
+        ([[offer(0)]], 0, "out of stock"),
+        ([[offer(5)]], 0, "out of stock"),  # all of it is sold
+        ([[offer(5, lead_days=1)]], 5, "in stock"),
+        ([[offer(5, lead_days=4)]], 5, "ships in 4 days"),
+        ([[offer(5, "nova", lead_days=9), offer(1, lead_days=3)]], 6, "ships in 3 days"),
+        ([[offer(0, lead_days=3), offer(1, "nova", lead_days=9)]], 1, "ships in 9 days"),
+        ([[offer(3, lead_days=3, usable=False), offer(1, "nova", lead_days=9)]], 1, "ships in 9 days"),
+        ([[offer(3, "stranger", lead_days=3), offer(1, "nova", lead_days=9)]], 1, "ships in 9 days"),
+        ([[offer(0, available_on=date(2026, 3, 9))]], 0, "backorder until 2026-03-09"),
+        ([[offer(0, available_on=date(2026, 3, 2))]], 0, "out of stock"),  # that day has come
+        ([[offer(0, available_on=date(2026, 3, 9), usable=False)]], 0, "out of stock"),
         (
-            [offer(0, available_on=date(2026, 4, 1)), offer(0, "nova", available_on=date(2026, 3, 20))],
-            0,
-            RULES,
+            [[offer(0, available_on=date(2026, 4, 1)), offer(0, "nova", available_on=date(2026, 3, 20))]],
             0,
             "backorder until 2026-03-20",
         ),
+        # Bundles ship with their slowest part, and come back with the last of what is lacking.
+        ([[offer(5)], [offer(5, lead_days=4)]], 2, "ships in 4 days"),
+        ([[offer(5)], [offer(0, available_on=date(2026, 3, 9))]], 0, "backorder until 2026-03-09"),
+        (
+            [[offer(0, available_on=date(2026, 3, 12))], [offer(0, available_on=date(2026, 3, 9))]],
+            0,
+            "backorder until 2026-03-12",
+        ),
+        ([[offer(0)], [offer(0, available_on=date(2026, 3, 9))]], 0, "out of stock"),
     ],
 )
-def test_a_shelf_shows_what_can_be_delivered(
-    offers: list[PoolOffer], demand: int, given_rules: SellingRules, quantity: int, words: str
+def test_the_words_beside_a_quantity_say_when_it_ships_or_comes_back(
+    parts: list[list[PoolOffer]], units: int, words: str
 ) -> None:
-    shown = selling.availability(offers, demand, given_rules)
-    assert (shown.quantity, shown.words) == (quantity, words)
-
-
-@given(
-    quantities=st.lists(st.integers(-5, 500), max_size=4),
-    demand=st.integers(0, 600),
-    buffer=st.integers(0, 50),
-    share=st.integers(0, 99),
-)
-def test_no_more_is_ever_shown_than_is_there_and_unsold(
-    quantities: list[int], demand: int, buffer: int, share: int
-) -> None:
-    offers = [offer(quantity, "bts" if number % 2 else "nova") for number, quantity in enumerate(quantities)]
-    shown = selling.availability(offers, demand, rules(buffer=buffer, buffer_share=Decimal(share) / 100)).quantity
-    there = sum(max(0, quantity) for quantity in quantities)
-    assert 0 <= shown <= max(0, there - demand)
-    assert shown == 0 or shown + buffer <= there - demand
+    shown = selling.availability(parts, units, RULES)
+    assert (shown.quantity, shown.words) == (units, words)
 
 
 def book() -> PriceBook:
@@ -137,4 +107,4 @@ def test_only_what_differs_from_what_the_shop_confirmed_is_a_change(
 
 def test_a_backorder_carries_its_date() -> None:
     until = TODAY + timedelta(days=3)
-    assert selling.availability([offer(0, available_on=until)], 0, RULES).available_on == until
+    assert selling.availability([[offer(0, available_on=until)]], 0, RULES).available_on == until

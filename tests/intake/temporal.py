@@ -14,7 +14,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.delivery import OrderDelivery
 from activities.sweeps import SweepActivities
-from models.commands import StorefrontEvent
+from models.commands import CustomerAnswered, StorefrontEvent
 from models.contracts import OrderRequest
 from models.identifiers import ORDERS_QUEUE
 from tests.intake.world import World
@@ -42,6 +42,11 @@ class StandInOrder:
     def storefront_changed(self, event: StorefrontEvent) -> None:
         """Remember what the storefront said."""
         self._heard.append(f"{event.kind} {event.event_id}")
+
+    @workflow.signal
+    def customer_answered(self, event: CustomerAnswered) -> None:
+        """Remember which question was answered."""
+        self._heard.append(f"answered {event.question_id}")
 
     @workflow.signal
     def end(self) -> None:
@@ -73,6 +78,7 @@ def every_sweep(activities: SweepActivities) -> list[Callable[..., Any]]:
         activities.start_stored_orders,
         activities.deliver_stored_events,
         activities.find_stalled_orders,
+        activities.wake_waiting_orders,
     ]
 
 

@@ -236,10 +236,14 @@ async def test_a_step_that_fails_keeps_no_other_from_its_turn(temporal_client: C
         async def find_stalled_orders(self) -> int:
             return 1
 
+        @activity.defn
+        async def wake_waiting_orders(self) -> int:
+            return 4
+
     async with working(temporal_client, every_sweep(Broken())):  # type: ignore[arg-type]
         report = await sweep(temporal_client, "broken")
 
-    assert report == SweepReport(fetched=0, started=3, delivered=2, stalled=1)
+    assert report == SweepReport(fetched=0, started=3, delivered=2, stalled=1, woken=4)
 
 
 def _two_domains(both: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ COMPLETE: dict[str, dict[str, object]] = {
     "mark_shipped": {"tracking_number": "GLS 42"},
     "change_address": {"address_id": 7},
     "extend_tracking": {"extend_by": "24h"},
+    "wait": {"wait_for": "14d"},
 }
 
 

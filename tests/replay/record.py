@@ -21,7 +21,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.database.migrate import upgrade
-from models.identifiers import MAIL_WORKFLOW_ID, ORDERS_QUEUE
+from models.identifiers import MAIL_WORKFLOW_ID, ORDERS_QUEUE, straggler_workflow_id
 from sandbox import btswholesaler
 from sandbox.serving import serving
 from starter.places import run_directory
@@ -108,6 +108,8 @@ async def _record(address: str, database_url: str, chosen: Sequence[Scenario]) -
 async def _stage(client: Client, database_url: str) -> AsyncIterator[Stage]:
     """A world with three suppliers and three channels."""
     with spoilable_supplier() as url, _supplier() as second_url, _supplier() as invoiced_url:
+        for nowhere in (url, second_url, invoiced_url):
+            steer(nowhere, "stock", **{places.OUT_OF_STOCK: 0})
         for without in (places.ONLY_AT_SECOND, places.ONLY_ON_INVOICE):
             steer(url, "stock", **{without: 0})
         for without in (places.ONLY_AT_FIRST, places.ALSO_ONLY_AT_FIRST, places.ONLY_ON_INVOICE):
@@ -169,6 +171,7 @@ async def _write_scene(client: Client, scene: Scene, name: str) -> None:
     await _write(client, scene.workflow_id, f"order-{name}")
     for number, row in enumerate(scene.purchase_orders(), 1):
         await _write(client, row["workflow_id"], f"purchase-order-{name}{f'-{number}' if number > 1 else ''}")
+        await _write(client, straggler_workflow_id(row["number"]), f"straggler-{name}")
     await _write(client, f"foreign/{scene.workflow_id}", f"order-{name}-foreign")
 
 
@@ -177,9 +180,9 @@ async def _record_services(world: World) -> None:
     await world.client.execute_workflow("SweepWorkflow", id="sweep", task_queue=ORDERS_QUEUE)
     await _write(world.client, "sweep", "sweep-once")
     await _write(world.client, MAIL_WORKFLOW_ID, "mail-dispatch-running")
-    await supply.play_all(
-        world.client, lambda workflow_id, run_id, name: _write(world.client, workflow_id, name, run_id)
-    )
+    # The world's own workers serve the same queue, and a namespace has room for one of each.
+    apart = await client_of_new_namespace(world.client.service_client.config.target_host, identity=IDENTITY)
+    await supply.play_all(apart, lambda workflow_id, run_id, name: _write(apart, workflow_id, name, run_id))
 
 
 async def _write(client: Client, workflow_id: str, name: str, run_id: str | None = None) -> None:

@@ -15,12 +15,15 @@ from tests.replay.stage import (
     ONLY_AT_FIRST,
     ONLY_AT_SECOND,
     ONLY_ON_INVOICE,
+    OUT_OF_STOCK,
     WATCHED,
     Stage,
     answer,
     cancel_in_shop,
+    deliver_after_all,
     followed,
     give_address,
+    reaches,
     ship,
     steer,
 )
@@ -104,6 +107,15 @@ async def approved(stage: Stage) -> Scene:
 async def approval_rejected(stage: Stage) -> Scene:
     scene = await stage.sell(channel=CAREFUL)
     await answer(scene, "approval", "reject")
+    return scene
+
+
+@scenario("shipped", "returned", "shipped")
+async def approved_at_the_second_plan(stage: Stage) -> Scene:
+    scene = await stage.sell(channel=CAREFUL)
+    await answer(scene, "approval", "reroute")
+    await scene.told("purchase_order.returned")
+    await answer(scene, "approval", "approve")
     return scene
 
 
@@ -302,6 +314,28 @@ async def refused_by_storefront(stage: Stage) -> Scene:
     stage.world.shop(f"orders/{scene.request.storefront_order_id}/hold")
     await scene.start()
     await scene.asked("storefront_refused")
+    return scene
+
+
+# It goes elsewhere, or waits.
+
+
+@scenario("shipped", "returned", "shipped")
+async def taken_elsewhere_and_delivered_after_all(stage: Stage) -> Scene:
+    scene = await stage.sell(NEVER_SHIPS)
+    await followed(scene)
+    await scene.handle.execute_update("command", {"command": "reroute", "supplier": "bts", "actor": "ops"})
+    await deliver_after_all(scene)
+    return scene
+
+
+@scenario("shipped", "shipped")
+async def out_of_stock_until_it_arrives(stage: Stage) -> Scene:
+    scene = await stage.sell(ean=OUT_OF_STOCK)
+    await answer(scene, "unroutable", "wait", wait_for="1h")
+    await reaches(scene, "AwaitingStock")
+    steer(stage.second_url, "stock", **{OUT_OF_STOCK: 500})
+    await send_signal(stage.world.client, scene.workflow_id, "stock_arrived", [as_json({"event_id": "run:1"})])
     return scene
 
 

@@ -5,18 +5,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+from temporalio.service import RPCError
 
 from activities.delivery import OrderDelivery
 from activities.intake import Intake
-from adapters.database import orders
+from adapters.database import following, orders
 from adapters.database.configurations import ConfigurationStore
+from models.identifiers import straggler_workflow_id
 from models.orders import Address
+from models.suppliers import TrackedParcel
 from sandbox.catalogue import plain_eans
 from tests.workflows.scenes import SHIPS, Scene
 from tests.workflows.world import World
 
 WATCHED = "watched"  # a channel in observe mode
-ONLY_AT_FIRST, ALSO_ONLY_AT_FIRST, ONLY_AT_SECOND, ONLY_ON_INVOICE = plain_eans()[-4:]
+OUT_OF_STOCK, ONLY_AT_FIRST, ALSO_ONLY_AT_FIRST, ONLY_AT_SECOND, ONLY_ON_INVOICE = plain_eans()[-5:]
 CANCELLED = {"steps": [{"after": 0.1, "status": "Cancelled"}]}
 NOBODY_SHIPS_IT: dict[str, Any] = {"carriers": []}
 NO_POSTCODE = {"zip": ""}
@@ -46,6 +49,35 @@ async def answer(scene: Scene, category: str, command: str, **fields: Any) -> No
     handle = scene.world.client.get_workflow_handle(task["workflow_id"])
     document = {"command": command, "actor": "ops", "task_id": task["id"], **fields}
     await handle.execute_update("command", document, id=f"{task['id']}-{command}")
+
+
+async def reaches(scene: Scene, name: str) -> None:
+    """Wait until its order is at this stage."""
+
+    async def is_there() -> bool:
+        return bool((await scene.handle.query("status"))["stage"] == name)
+
+    await scene.world.until_async(is_there)
+
+
+async def deliver_after_all(scene: Scene) -> None:
+    """Let a supplier push a parcel of a purchase order that was given up, and await the end of its watch."""
+    await scene.told("purchase_order.returned")
+    world, given_up = scene.world, scene.purchase_orders()[0]
+    parcel = TrackedParcel(tracking_number="LATE-1", carrier="GLS")
+    with world.database.begin() as tx:
+        following.keep_parcels(tx, given_up["id"], [parcel], source="push", now=datetime.now(UTC))
+    watch = world.client.get_workflow_handle(straggler_workflow_id(given_up["number"]))
+
+    async def is_told() -> bool:
+        try:
+            await watch.signal("shipment_reported")
+        except RPCError:  # it is about to be started
+            return False
+        return True
+
+    await world.until_async(is_told)
+    assert (await watch.result())["late"]
 
 
 async def cancel_in_shop(scene: Scene) -> None:

@@ -141,6 +141,7 @@ PLAYED: tuple[Played, ...] = (
         leaves="sync-from-a-schedule",
     ),
     Played("rates-captured", "ExchangeRatesWorkflow", None, {"capture_rates": [30]}),
+    Played("scorecards-refreshed", "ScorecardsWorkflow", None, {"refresh_scorecards": [2]}),
     Played(
         "stock-watched",
         "StockWatchWorkflow",

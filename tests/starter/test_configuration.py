@@ -1,18 +1,25 @@
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.database.engine import Database
-from models.configuration import Channel, Configuration, Mail, People, Routing, Supplier
+from models.backordering import BackorderPolicy, BackorderRule, Backorders, Customers
+from models.configuration import Channel, Configuration, Mail, People, Supplier
 from models.feeds import Column, Feed, Thresholds
 from models.pricing import Pricing
+from models.routing_rules import Conditions, CustomsRow, Routing, Rule, Weights
+from models.routing_rules import Settings as RuleSettings
+from models.stock import Buffer, Stock
 from models.supply import LowStock, Publishing, Reconciling, Supply
-from starter.configuration_files import BadConfigurationError, read_file, to_toml, validate
+from models.terms import ShippingRow, Terms, WorkingCalendar
+from starter import applying
+from starter.configuration_files import BadConfigurationError, Change, differences, read_file, to_toml, validate
 from starter.settings import Settings
-from tests.starter.world import CommandLine, Shop, document
+from tests.starter.world import CommandLine, Shop, apply_configuration, document
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLE = PROJECT / "dropwright.example.toml"
@@ -43,6 +50,11 @@ SECTIONS: dict[type[Any], str] = {
     Channel: "## `[channels.NAME]`",
     Supplier: "## `[suppliers.NAME]`",
     Routing: "## `[routing]`",
+    RuleSettings: "### What `[routing]` and every rule can set",
+    Rule: "### `rules`",
+    Conditions: "### `when`",
+    Weights: "### `weights`",
+    CustomsRow: "### `customs`",
     Mail: "## `[mail]`",
     People: "## `[people]`",
     Feed: "## `[suppliers.NAME.feeds.NAME]`",
@@ -51,6 +63,15 @@ SECTIONS: dict[type[Any], str] = {
     Publishing: "## `[channels.NAME.publishing]`",
     Pricing: "## `[channels.NAME.publishing.pricing]`",
     Supply: "## `[supply]`",
+    Terms: "## `[suppliers.NAME.terms]`",
+    WorkingCalendar: "### `calendar`",
+    ShippingRow: "### `shipping`",
+    Stock: "## `[stock]`",
+    Buffer: "### `buffers`",
+    Backorders: "## `[backorders]`",
+    BackorderPolicy: "### What `[backorders]` and every rule of it can set",
+    BackorderRule: "### `backorders.rules`",
+    Customers: "## `[customers]`",
     Reconciling: "## `[reconciling]`",
     LowStock: "## `[low_stock]`",
 }
@@ -61,7 +82,9 @@ def test_the_documentation_has_a_row_for_every_setting_and_no_other(section: typ
     text = (PROJECT / "docs" / "configuration.md").read_text()
     part = re.split(r"\n###? ", text.split(f"\n{SECTIONS[section]}")[1])[0]
 
-    assert re.findall(r"^\| `(\w+)`", part, re.M) == list(section.model_fields)
+    inherited = {name for base in section.__mro__[1:] if base in SECTIONS for name in base.model_fields}
+    own = [name for name in section.model_fields if name not in inherited]
+    assert re.findall(r"^\| `(\w+)`", part, re.M) == own
 
 
 def test_the_documentation_has_a_row_for_every_environment_variable() -> None:
@@ -130,8 +153,8 @@ BROKEN = {
         "duration",
     ),
     "a name in upper case": (GOOD.replace("suppliers.bts.", "suppliers.BTS."), "suppliers.BTS", "lower case"),
-    "an unknown supplier in routing": (broken(**{"routing.priority": '["nobody"]'}), "(whole file)", "nobody"),
-    "a supplier twice in routing": (broken(**{"routing.priority": '["bts", "bts"]'}), "(whole file)", "twice"),
+    "an unknown supplier in routing": (broken(**{"routing.priority": '["nobody"]'}), "routing.priority[0]", "nobody"),
+    "a supplier twice in routing": (broken(**{"routing.priority": '["bts", "bts"]'}), "routing.priority[1]", "twice"),
     "a port that is none": (broken(**{"mail.port": "99999"}), "mail.port", "65535"),
     "no mail address": (broken(**{"mail.alerts_to": '"ops"'}), "mail.alerts_to", "pattern"),
 }
@@ -147,8 +170,11 @@ def test_a_broken_file_is_refused_with_the_path_of_what_is_wrong(name: str, cli:
     said = cli.run("config", "check", str(file))
 
     assert found["valid"] is False
-    assert any(one["path"] == path and problem in one["problem"] for one in found["problems"]), found
+    (fitting,) = [one for one in found["problems"] if one["path"] == path and problem in one["problem"]]
+    assert fitting["remedy"]
     assert said.exit_code == 1
+    if fitting["line"]:
+        assert f"broken.toml:{fitting['line']}: {path}" in said.stderr
     assert path in said.stderr
     assert "Traceback" not in said.output
     assert "planted" not in said.output
@@ -187,6 +213,36 @@ def test_applying_shows_what_changes_and_again_changes_nothing(cli: CommandLine,
     }
 
 
+BAD_RULES = {
+    "contradictory": ('{ name = "a", only = ["bts"], exclude = ["bts"] }', "rules[0].only[0]", "out of exclude"),
+    "unreachable": ('{ name = "a", urgent = true }, { name = "b", urgent = false }', "rules[1]", "further up"),
+    "misspelt": ('{ name = "a", onyl = ["bts"] }', "rules[0].onyl", "did you mean only?"),
+    "of an unknown supplier": ('{ name = "a", only = ["btz"] }', "rules[0].only[0]", 'did you mean "bts"?'),
+    "of negative weight": ('{ name = "a", weights.split = -1 }', "rules[0].weights.split", "within the bounds"),
+}
+
+
+@pytest.mark.parametrize("name", [*BAD_RULES, "with substitutes in a circle"])
+def test_bad_rules_are_refused_with_file_line_and_remedy_and_the_running_version_stays(
+    name: str, cli: CommandLine, tmp_path: Path
+) -> None:
+    cli.json("config", "mode", "--supplier", "bts", "live")
+    before = cli.json("config", "show")
+    rules, path, remedy = BAD_RULES.get(name, ("", "stock.substitutes.A", "take"))
+    changes = {"routing.rules": f"[{rules}]"} if rules else {"stock.substitutes": '{ A = ["B"], B = ["A"] }'}
+    text = broken(**changes)
+    file = tmp_path / "dropwright.toml"
+    file.write_text(text)
+
+    said = cli.run("config", "apply", str(file), "--yes")
+
+    assert said.exit_code == 1
+    (told,) = [line for line in said.stderr.splitlines() if f"{path}: " in line]
+    assert told.strip().startswith(f"dropwright.toml:{len(text.splitlines())}: ")
+    assert remedy in told
+    assert cli.json("config", "show") == before
+
+
 def test_a_bad_file_applies_nothing(cli: CommandLine, tmp_path: Path) -> None:
     before = cli.json("config", "show")["version"]
     file = tmp_path / "dropwright.toml"
@@ -194,6 +250,106 @@ def test_a_bad_file_applies_nothing(cli: CommandLine, tmp_path: Path) -> None:
 
     assert cli.run("config", "apply", str(file)).exit_code == 1
     assert cli.json("config", "show")["version"] == before
+
+
+def test_who_delivers_is_changed_by_a_yes_only(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "dropwright.toml"
+    file.write_text(GOOD)
+    cli.json("config", "apply", str(file), "--yes")
+    file.write_text(broken(**{"routing.priority": '["other", "bts"]'}))
+
+    unasked = cli.run("config", "apply", str(file))
+    monkeypatch.setattr(applying, "at_a_terminal", lambda: True)
+    refused = cli.run("config", "apply", str(file), input="n\n")
+    agreed = cli.run("config", "apply", str(file), input="y\n")
+
+    assert (unasked.exit_code, refused.exit_code, agreed.exit_code) == (1, 1, 0)
+    assert "--yes" in unasked.stderr
+    assert '~ routing.priority: ["bts", "other"] → ["other", "bts"]' in refused.stderr
+    assert "Apply this?" in refused.stderr
+    assert "the version in force stays" in refused.stderr
+    assert "applied" in agreed.stdout
+
+
+def test_what_a_change_of_routing_does_to_stored_orders_is_told_before_it_is_asked(
+    cli: CommandLine, shop: Shop, tmp_path: Path
+) -> None:
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    shop.order(created_at=now, processed_at=now, updated_at=now)
+    file = tmp_path / "dropwright.toml"
+    file.write_text(broken(**{"routing.priority": '["other"]'}))
+
+    unasked = cli.run("config", "apply", str(file))
+    agreed = cli.json("config", "apply", str(file), "--yes")
+
+    assert unasked.exit_code == 1
+    assert agreed["rehearsal"][0].startswith("rehearsed on all ")
+    assert agreed["rehearsal"][0] in unasked.stderr
+
+
+def test_every_table_that_decides_who_delivers_is_asked_about_and_no_other(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "dropwright.toml"
+    file.write_text(GOOD)
+    cli.json("config", "apply", str(file), "--yes")
+
+    def code(**changes: str) -> int:
+        file.write_text(broken(**changes))
+        return cli.run("config", "apply", str(file)).exit_code
+
+    assert code(**{"suppliers.bts.terms.minimum_order": '"50"'}) == 1
+    assert code(**{"stock.reservations_kept": '"3d"'}) == 1
+    assert code(**{"backorders.wait": '"3d"'}) == 1
+    assert code(**{"people.remind_after": '"7h"'}) == 0
+
+
+def test_what_was_agreed_to_is_not_applied_over_somebody_elses_version(
+    cli: CommandLine, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "dropwright.toml"
+    file.write_text(broken(**{"stock.reservations_kept": '"4d"'}))
+
+    def applied_meanwhile(*_: Any) -> list[str]:
+        apply_configuration(database, people={"remind_after": "3h"})
+        return []
+
+    monkeypatch.setattr(applying, "_rehearse", applied_meanwhile)
+    refused = cli.run("config", "apply", str(file), "--yes")
+
+    assert refused.exit_code == 1
+    assert "run the command again" in refused.stderr
+    assert cli.json("config", "show")["configuration"]["people"]["remind_after"] == "PT3H"
+
+
+def test_a_change_of_rules_is_told_rule_by_rule() -> None:
+    def with_rules(*rules: dict[str, Any]) -> Configuration:
+        return Configuration.model_validate(document(routing={"priority": ["bts", "other"], "rules": rules}))
+
+    heavy = {"name": "heavy", "when": {"kg_from": 10}, "only": ["bts"]}
+    gifts = {"name": "gifts", "when": {"tags": ["gift"]}, "split_orders": False}
+
+    assert differences(with_rules(heavy, gifts), with_rules(gifts, {**heavy, "when": {"kg_from": 20}})) == [
+        Change("routing.rules", '["heavy", "gifts"]', '["gifts", "heavy"]'),
+        Change("routing.rules[heavy].when.kg_from", '"10"', '"20"'),
+    ]
+    assert differences(with_rules(heavy), with_rules()) == [
+        Change("routing.rules", '["heavy"]', "[]"),
+        Change("routing.rules[heavy].only", '["bts"]', None),
+        *(
+            Change(f"routing.rules[heavy].when.{name}", value, None)
+            for name, value in _shown_conditions(with_rules(heavy))
+        ),
+    ]
+
+
+def _shown_conditions(configuration: Configuration) -> list[tuple[str, str]]:
+    path = "routing.rules[heavy].when."
+    return [
+        (one.path.removeprefix(path), str(one.after))
+        for one in differences(None, configuration)
+        if one.path.startswith(path)
+    ]
 
 
 def test_a_mode_is_changed_by_name_as_a_new_version(cli: CommandLine) -> None:
@@ -224,7 +380,7 @@ def test_a_supplier_that_open_orders_need_is_not_removed(
 
     assert refused.exit_code == 1
     assert "open orders still need other" in refused.stderr
-    assert cli.json("config", "apply", str(file), "--force")["changed"]
+    assert cli.json("config", "apply", str(file), "--force", "--yes")["changed"]
 
 
 def test_lists_say_what_is_open(cli: CommandLine) -> None:

@@ -80,7 +80,8 @@ def test_missed_runs_are_caught_up_shortly_and_no_jitter_is_longer_than_the_inte
 def test_nothing_is_scheduled_for_a_shop_that_nothing_is_published_to() -> None:
     found = wanted(stock=feed()).keys()
 
-    assert found == {"sync/bts/stock", "reconcile/supplier/bts", "reconcile/supplier/other", "stock/watch"}
+    reconciled = {"reconcile/supplier/bts", "reconcile/supplier/other"}
+    assert found == {"sync/bts/stock", *reconciled, "stock/watch", "scorecards"}
 
 
 @pytest.mark.parametrize("switch", ["quantities", "prices"])

@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
@@ -14,12 +15,12 @@ from typer.testing import CliRunner, Result
 
 from activities.intake import Intake
 from activities.registry import build_dependencies
-from adapters.database import configurations, purchase_orders, tasks
+from adapters.database import configurations, planning, tasks
 from adapters.database.engine import Database
 from adapters.database.views import OrderRecord, find_orders
 from models.commands import Command, CommandName, CommandReceipt
 from models.configuration import Configuration
-from models.routing import RoutingPlan, WantedLine
+from models.routing import Allotment, RoutingPlan, Share
 from models.statuses import Mode
 from models.tasks import TaskCategory
 from starter.cli import app
@@ -149,14 +150,14 @@ class Shop:
     def open(self, name: str | None = None, suppliers: tuple[str, ...] = ("bts",), **changes: Any) -> OrderRecord:
         """Store an order that its lifecycle has claimed, planned at these suppliers."""
         order = self.order(name, **changes)
-        line = WantedLine("11", "4006381333931", 1)
-        plan = RoutingPlan({supplier: [line] for supplier in suppliers}, [], {})
-        number = order.storefront_order_id
+        line = Allotment("11", "4006381333931", "", 1)
+        plan = RoutingPlan({name: Share(name, (line,), Decimal(0)) for name in suppliers}, [])
         with self.database.begin() as tx:
             tx.execute(text("UPDATE orders SET state = 'open', started_at = now() WHERE id = :id"), {"id": order.id})
             if suppliers:
-                minting = purchase_orders.Minting(order.id, "main", number, 1, Mode.LIVE, False, 1)
-                purchase_orders.mint(tx, minting, plan, now=datetime.now(UTC))
+                read = planning.read(tx, order.id, 1)
+                minting = planning.Minting(read, 1, Mode.LIVE, 1, plan.as_document(), {}, [])
+                planning.mint(tx, minting, plan, now=datetime.now(UTC))
         return self.read(order.reference)
 
     def place(self, order: OrderRecord, *, hours_ago: float, acknowledged: bool = True) -> OrderRecord:

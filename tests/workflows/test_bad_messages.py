@@ -72,7 +72,14 @@ UNDECODABLE: dict[str, list[Payload]] = {
         Payload(metadata={"encoding": b"json/protobuf", "messageType": b"no.such.Type"}, data=b"{}")
     ],
 }
-ORDER_HANDLERS = ("override", "storefront_changed", "no_such_handler")
+ORDER_HANDLERS = (
+    "override",
+    "storefront_changed",
+    "stock_arrived",
+    "customer_answered",
+    "units_returned",
+    "no_such_handler",
+)
 SHARE_HANDLERS = ("override", "shipment_reported", "no_such_handler")
 
 
@@ -202,7 +209,7 @@ STARTS: dict[str, list[Payload]] = {
 }
 
 
-@pytest.mark.parametrize("workflow", ["OrderWorkflow", "PurchaseOrderWorkflow"])
+@pytest.mark.parametrize("workflow", ["OrderWorkflow", "PurchaseOrderWorkflow", "StragglerWorkflow"])
 async def test_a_start_with_malformed_input_fails_that_workflow_and_is_not_tried_for_ever(
     world: World, workflow: str
 ) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from models.configuration import Configuration
-from models.routing import LiveRate, OfferFacts, Scorecard, SupplierFacts, WantedLine
+from models.routing import LiveRate, OfferFacts, OrderFacts, Scorecard, SupplierFacts, WantedLine
 from models.stock import Stock
 from models.terms import Terms
 
@@ -35,6 +35,46 @@ class StoredLine(Protocol):
     def running(self) -> Mapping[str, int]: ...
     @property
     def sent(self) -> Mapping[str, int]: ...
+
+
+class StoredPins(Protocol):
+    """A person's word on who may deliver an order."""
+
+    @property
+    def urgent(self) -> bool: ...
+    @property
+    def only_supplier(self) -> str | None: ...
+    @property
+    def excluded(self) -> frozenset[str]: ...
+
+
+class StoredOrder(Protocol):
+    """An order with everything that the choice of suppliers depends on."""
+
+    @property
+    def channel(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def ship_country(self) -> str | None: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def postal_code(self) -> str: ...
+    @property
+    def placed_at(self) -> datetime: ...
+    @property
+    def tags(self) -> frozenset[str]: ...
+    @property
+    def customer_group(self) -> str: ...
+    @property
+    def preference(self) -> str: ...
+    @property
+    def needs(self) -> frozenset[str]: ...
+    @property
+    def lines(self) -> Sequence[StoredLine]: ...
+    @property
+    def pins(self) -> StoredPins: ...
 
 
 class StoredOffer(Protocol):
@@ -90,6 +130,38 @@ def _open_parts(line: StoredLine, stock: Stock) -> list[WantedLine]:
         WantedLine(line.line_id, ean, line.owed * per_unit - line.sent.get(ean, 0) - line.running.get(ean, 0), per_unit)
         for ean, per_unit in sorted(parts.items())
     ]
+
+
+def order_facts(
+    order: StoredOrder,
+    parts: Sequence[WantedLine],
+    offers: Iterable[StoredOffer],
+    *,
+    failed: frozenset[str] = frozenset(),
+) -> OrderFacts:
+    """Put an order to the router. ``failed`` are suppliers that did not deliver their share of it."""
+    return OrderFacts(
+        channel=order.channel,
+        currency=order.currency,
+        lines=with_categories(parts, offers),
+        placed_at=order.placed_at,
+        country=order.ship_country or "",
+        region=order.region,
+        postal_code=order.postal_code,
+        value=value_of(order),
+        tags=order.tags,
+        customer_group=order.customer_group,
+        preference=order.preference,
+        needs=order.needs,
+        urgent=order.pins.urgent,
+        only_supplier=order.pins.only_supplier,
+        excluded=order.pins.excluded | failed,
+    )
+
+
+def value_of(order: StoredOrder) -> Decimal:
+    """Sum what the customer pays for the goods that ship, in the order's currency."""
+    return sum((line.unit_price * line.owed for line in order.lines), Decimal(0))
 
 
 def conversion(rates: Mapping[str, Decimal], source: str, target: str) -> Decimal | None:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
+from models.backordering import ShortageAction
 from models.base import format_duration
 from models.commands import CommandName
-from models.contracts import OrderRequest, PurchaseOrderRequest
+from models.contracts import OrderRequest, PurchaseOrderRequest, Shortage, StragglerRequest
 from models.identifiers import purchase_order_workflow_id
 from models.sync import SyncRequest
 from models.tasks import OpenTask
@@ -16,18 +17,28 @@ _STAGES = {
     "Screening": "checking payment, address and articles with the storefront",
     "Planning": "deciding which supplier gets which line",
     "AwaitingRelease": "waiting for a person to release it",
+    "AwaitingStock": "nobody can deliver what is missing; it goes on as soon as enough is there",
+    "AwaitingCustomer": "the customer was asked what to do about what is missing",
     "Ordering": "with its suppliers; each purchase order is a workflow of its own",
     "ChoosingShipping": "asking for shipping rates and ordering at the supplier",
     "SubmitUnknown": "sent to the supplier, and no answer says whether it arrived",
     "AwaitingAcknowledgement": "ordered; waiting for the supplier's acknowledgement",
     "Tracking": "acknowledged; asking the supplier on its plan whether it has shipped",
+    "Cancelling": "waiting for the supplier to say whether it can still stop the order",
     "Shipped": "handed to the carrier; the storefront knows",
+}
+_CONSEQUENCES = {
+    ShortageAction.WAIT: "stock is waited for",
+    ShortageAction.ASK_CUSTOMER: "the customer is asked",
+    ShortageAction.ASK_PERSON: "a person is asked",
+    ShortageAction.CANCEL: "they are cancelled",
 }
 _EXAMPLES: dict[CommandName, dict[str, str | int]] = {
     CommandName.CONFIRM_SUBMISSION: {"supplier_number": "A12345"},
     CommandName.MARK_SHIPPED: {"tracking_number": "123456", "carrier": "GLS"},
     CommandName.EXTEND_TRACKING: {"extend_by": "24h"},
     CommandName.CHANGE_ADDRESS: {"address_id": 1},
+    CommandName.WAIT: {"wait_for": "72h"},
 }
 # The UI shows details in a frame that is two lines too low: this line takes the loss.
 _FOOT = "\u00a0"
@@ -47,13 +58,39 @@ def order_details(
     purchase_orders: Sequence[tuple[PurchaseOrderRequest, str]],
     *,
     held: bool,
+    shortage: Shortage | None = None,
 ) -> str:
-    """Render an order: where it is, what is asked, and one row per purchase order with its state."""
+    """Render an order: where it is, what is asked or missing, and one row per purchase order with its state."""
     parts = [*_heading(request.name, stage, question, held=held), *_asked(question)]
+    if shortage is not None and question is None:
+        parts.append(_missing(shortage))
     if purchase_orders:
         rows = "\n".join(_purchase_order_row(order, state) for order, state in purchase_orders)
         parts.append(f"| supplier | purchase order | units | state | |\n|---|---|---|---|---|\n{rows}")
     return "\n\n".join([*parts, _FOOT])
+
+
+def _missing(shortage: Shortage) -> str:
+    """Say what is missing, until when it is waited for, and what happens then."""
+    units = "1 unit is" if shortage.units == 1 else f"{shortage.units} units are"
+    if shortage.until is None:
+        return f"{units} missing."
+    if shortage.question_id is not None:
+        return f"{units} missing. Without an answer by {_instant(shortage.until)} the default of the question counts."
+    return f"{units} missing. Waiting until {_instant(shortage.until)}; then {_CONSEQUENCES[shortage.then]}."
+
+
+def straggler_details(request: StragglerRequest) -> str:
+    """Render the watch over a purchase order that was given up: until when, and what it is for."""
+    supplier = request.profile.display_name
+    return "\n\n".join(
+        [
+            f"**{request.number}: given up at {supplier}**",
+            f"Its units were planned again. {supplier} is asked until {_instant(request.until)}, and a person is told "
+            "if it delivers after all.",
+            _FOOT,
+        ]
+    )
 
 
 def sync_details(request: SyncRequest, run_id: int, stage: str) -> str:

@@ -40,6 +40,24 @@ _CANCELLED_THERE = Alternative(
     label="Cancelled there, give it up",
     consequence="You have cancelled it at the supplier; its quantity is cancelled here too, and not ordered again.",
 )
+_SHORT = (
+    Alternative(
+        command=CommandName.WAIT,
+        label="Wait for stock",
+        consequence="It goes on by itself as soon as enough is there; after this long you are asked again.",
+        needs=("wait_for",),
+    ),
+    Alternative(
+        command=CommandName.ASK_CUSTOMER,
+        label="Ask the customer",
+        consequence="The customer gets a mail with a link: wait, take something else, or cancel.",
+    ),
+    Alternative(
+        command=CommandName.SHIP_AVAILABLE,
+        label="Ship what is there",
+        consequence="The rest is cancelled, and its refund becomes a task.",
+    ),
+)
 _SEEN = Alternative(command=None, label="Noted", consequence="The task is closed. Nothing else happens.")
 
 
@@ -118,7 +136,7 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
         "operations",
         2,
         "No supplier can deliver {articles} of {order}: {problem}. Wait or give up?",
-        (_AGAIN, _CANCEL),
+        (_AGAIN, *_SHORT, _CANCEL),
     ),
     TaskCategory.APPROVAL: (
         "operations",
@@ -127,6 +145,11 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
         (
             Alternative(
                 command=CommandName.APPROVE, label="Order it", consequence="The purchase orders are placed as planned."
+            ),
+            Alternative(
+                command=CommandName.REROUTE,
+                label="Plan it anew",
+                consequence="It is planned again by the rules and pins as they stand now, and asked about again.",
             ),
             Alternative(
                 command=CommandName.REJECT,
@@ -211,6 +234,12 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
             ),
             _EXTEND,
             _SHIPPED,
+            Alternative(
+                command=CommandName.REROUTE,
+                label="Cancelled there, order elsewhere",
+                consequence="Its units are planned again without this supplier, which is watched: if it delivers after "
+                "all, you are told.",
+            ),
             _CANCELLED_THERE,
         ),
     ),
@@ -243,7 +272,8 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
             Alternative(
                 command=CommandName.REROUTE,
                 label="Cancelled there, order elsewhere",
-                consequence="You have cancelled it at the supplier; the open quantity is planned again without it.",
+                consequence="You have cancelled it at the supplier; the open quantity is planned again without it, and the "
+                "supplier is watched.",
             ),
             _CANCELLED_THERE,
         ),
@@ -258,6 +288,7 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
                 label="Plan again",
                 consequence="Every supplier is considered again, this one too.",
             ),
+            *_SHORT,
             _CANCEL,
         ),
     ),
@@ -402,6 +433,33 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
         "purchasing",
         3,
         "{count} articles sell out within {days} days ({examples}). Is more to be had?",
+        (_SEEN,),
+    ),
+    TaskCategory.TWICE_DELIVERED: (
+        "operations",
+        1,
+        "{supplier} delivers purchase order {number} of {order} after all ({status}), though it was given up there. "
+        "What was ordered elsewhere meanwhile must be stopped, or a parcel be taken back.",
+        (_SEEN,),
+    ),
+    TaskCategory.STOCK_SHORT: (
+        "purchasing",
+        2,
+        "{supplier} has less of {count} articles than orders were promised of it ({examples}). They go on to it, and "
+        "elsewhere if it refuses.",
+        (_SEEN,),
+    ),
+    TaskCategory.RESERVATIONS_DRIFTED: (
+        "engineering",
+        2,
+        "{count} reservations do not agree with the open orders ({examples}). `dropwright stock drift` shows them, and "
+        "`dropwright stock drift --recompute` puts them right.",
+        (_SEEN,),
+    ),
+    TaskCategory.CUSTOMER_CHANGED_MIND: (
+        "customer service",
+        2,
+        "The customer of {order} asks to {choice}, but {problem}. Can it still be done?",
         (_SEEN,),
     ),
     TaskCategory.LISTINGS_REFUSED: (

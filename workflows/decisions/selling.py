@@ -1,12 +1,12 @@
-"""What a shop shows of an article: a quantity that can be delivered, the words beside it, and whose cost its price is from.
+"""What a shop shows of an article: the words beside a quantity, and whose cost its price is from.
 
-The pool is the sum of all suppliers' offers. What customers have ordered and no supplier has taken off its stock yet is
-subtracted first, whichever channel it was sold in: so several channels may show one pool.
+The quantity itself comes from the database's view of what may be sold: offers after their buffers and what orders hold
+of them, less what customers of any channel have bought and no offer holds yet. So several channels may show one pool.
 """
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from models.listings import Availability, ListingChange
 from models.prices import PriceBook, PricedProduct
@@ -17,29 +17,15 @@ IN_STOCK = "in stock"
 OUT_OF_STOCK = "out of stock"
 
 
-def deliverable(offer: PoolOffer) -> int:
-    """Count the units that can be ordered off an offer: whole packs, and none below the supplier's minimum."""
-    if not offer.usable or offer.quantity <= 0:
-        return 0
-    whole = offer.quantity - offer.quantity % (offer.pack or 1)
-    return whole if whole >= (offer.minimum or 1) else 0
+def availability(parts: Sequence[Sequence[PoolOffer]], units: int, rules: SellingRules) -> Availability:
+    """Decide what customers read of an article of which ``units`` may be sold.
 
-
-def availability(offers: Sequence[PoolOffer], demand: int, rules: SellingRules) -> Availability:
-    """Decide what customers read of an article. ``demand`` is what is sold and not yet taken off the suppliers' stock."""
-    counted = [offer for offer in offers if offer.supplier in rules.priority]
-    safety = rules.safety_stock or {}
-    pool = sum(max(0, deliverable(offer) - safety.get(offer.supplier, 0)) for offer in counted)
-    left = max(0, pool - demand)
-    kept_back = rules.buffer
-    if rules.buffer_share:
-        kept_back += int((left * rules.buffer_share).to_integral_value(ROUND_CEILING))
-    shown = max(0, left - kept_back)
-    if rules.max_quantity is not None:
-        shown = min(shown, rules.max_quantity)
-    if shown:
-        return Availability(quantity=shown, words=_in_stock(counted, rules))
-    expected = _expected(counted, rules.today)
+    ``parts`` are the offers of each article that it is made of: more than one list for a bundle.
+    """
+    counted = [[offer for offer in offers if offer.supplier in rules.priority] for offers in parts]
+    if units > 0:
+        return Availability(quantity=units, words=_in_stock(counted, rules))
+    expected = _all_expected(counted, rules.today)
     words = OUT_OF_STOCK if expected is None else f"backorder until {expected.isoformat()}"
     return Availability(quantity=0, words=words, available_on=expected)
 
@@ -55,7 +41,7 @@ def first_choice(offers: Sequence[PoolOffer], rules: SellingRules, book: PriceBo
             continue
         cost = in_currency(offer.money(offer.unit_cost), book)
         if isinstance(cost, Decimal):
-            lacking = not deliverable(offer)
+            lacking = not offer.deliverable
             rank = 0 if lacking else rules.priority.index(offer.supplier)
             found.append(((lacking, rank, cost, offer.sku), offer))
     return min(found, key=lambda one: one[0])[1] if found else None
@@ -99,13 +85,24 @@ def change_of(item: ShelfItem, shown: Availability | None, price: Decimal | None
     )
 
 
-def _in_stock(offers: Sequence[PoolOffer], rules: SellingRules) -> str:
-    """Say how soon it ships, from the supplier that would be ordered from first."""
-    first = min(
-        (offer for offer in offers if deliverable(offer)), key=lambda offer: rules.priority.index(offer.supplier)
-    )
-    days = first.lead_days or 0
+def _in_stock(parts: Sequence[Sequence[PoolOffer]], rules: SellingRules) -> str:
+    """Say how soon it ships, from the supplier that would be ordered from first; of a bundle, its slowest part."""
+    days = max((_lead_days(offers, rules) for offers in parts), default=0)
     return IN_STOCK if days <= 1 else f"ships in {days} days"
+
+
+def _lead_days(offers: Sequence[PoolOffer], rules: SellingRules) -> int:
+    there = [offer for offer in offers if offer.usable and offer.deliverable]
+    first = min(there, key=lambda offer: rules.priority.index(offer.supplier), default=None)
+    return (first.lead_days or 0) if first else 0
+
+
+def _all_expected(parts: Sequence[Sequence[PoolOffer]], today: date) -> date | None:
+    """Say when the last of what is lacking is expected; None where nobody knows of one of them."""
+    lacking = [offers for offers in parts if not any(one.usable and one.deliverable for one in offers)]
+    dates = [_expected(offers, today) for offers in lacking or parts]
+    known = [expected for expected in dates if expected is not None]
+    return max(known) if known and len(known) == len(dates) else None
 
 
 def _expected(offers: Sequence[PoolOffer], today: date) -> date | None:

@@ -24,6 +24,7 @@ from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
 from models.findings import Finding, Severity
 from models.suppliers import (
+    Cancellation,
     Capabilities,
     Destination,
     PlacedOrder,
@@ -96,6 +97,10 @@ class Btswholesaler:
         parameters = requests.order_parameters(supplier_number)
         order = self._ask("getOrder", parameters, partial(replies.read_order, supplier_number))
         return replies.order_status(order, self._trackings(supplier_number))
+
+    def cancel_order(self, supplier_number: str) -> Cancellation:  # noqa: ARG002 - the port's
+        """Refuse: the vendor has no call for it, only its portal and an account manager."""
+        raise Refused("cancel: the vendor's interface has no cancellation", code="no_cancel")
 
     def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:
         """Walk through all of it, or through what changed or is new since then."""
@@ -203,6 +208,8 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
     if unknown:
         raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(unknown))}")
     payment_method = _payment_method(supplier_id, settings.options.get("payment_method", PaymentMethod.WALLET))
+    if settings.base_url is None or settings.token_env is None:
+        raise ValueError(f"supplier {supplier_id}: base_url and token_env are required")
     token = secrets(settings.token_env)
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     client = http_client(str(settings.base_url), headers, settings.read_timeout)
