@@ -58,7 +58,11 @@ def pin(tx: Transaction, order_id: int, pins: Pins, *, by: str, now: datetime) -
     """Keep a person's word; it counts from the next plan on. False where it was so already."""
     if pins_of(tx, order_id) == pins:
         return False
-    word = {"urgent": pins.urgent, "only_supplier": pins.only_supplier, "excluded": sorted(pins.excluded)}
+    word: dict[str, Any] = {
+        "urgent": pins.urgent,
+        "only_supplier": pins.only_supplier,
+        "excluded": sorted(pins.excluded),
+    }
     tx.execute(_PIN, {"order_id": order_id, "by": by, "now": now, **word})
     timeline.tell(tx, order_id, "order.pinned", at=now, actor=by, **word)
     return True

@@ -43,7 +43,9 @@ def test_every_command_that_is_shown_exists_with_its_options(line: str) -> None:
     if command.name == "demo":
         read_options(rest)
         return
-    assert not getattr(command, "commands", {}) or command.invoke_without_command or not rest, f"{line} names no command"
+    assert not getattr(command, "commands", {}) or command.invoke_without_command or not rest, (
+        f"{line} names no command"
+    )
     known = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
     assert set(given) <= known | {"--help"}
 

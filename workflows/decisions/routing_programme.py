@@ -1,6 +1,6 @@
 """A problem as columns and rows, and the solver that minimises it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -220,10 +220,10 @@ def relaxed(of: Programme, terms: Terms, seconds: float) -> Relaxed | None:
     return Relaxed(objective / scale, list(solution.col_value), reduced)
 
 
-def forbid(in_this: Programme, columns: Iterable[int]) -> None:
-    """Let these columns be 0."""
-    for column in columns:
-        in_this.solver.changeColBounds(column, 0.0, 0.0)
+def limit(in_this: Programme, allowed: Mapping[int, bool]) -> None:
+    """Let columns be used or not, whatever was said of them before."""
+    for column, one in allowed.items():
+        in_this.solver.changeColBounds(column, 0.0, float(in_this.columns.uppers[column]) if one else 0.0)
 
 
 def _run(of: Programme, terms: Terms, seconds: float, *, whole: Sequence[bool]) -> float:

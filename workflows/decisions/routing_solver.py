@@ -18,7 +18,7 @@ from workflows.decisions.routing_programme import (
     Relaxed,
     built,
     demand,
-    forbid,
+    limit,
     minimise,
     programme,
     relaxed,
@@ -26,6 +26,8 @@ from workflows.decisions.routing_programme import (
 
 BRANCHES = 80  # of what is left, before it goes to the solver
 _SHARES, _GUESSES = (0.9, 0.5, 0.2), 20  # of a mode, and branches for each
+_NARROW = 0.001  # of the bound: the best solution is nearly always as near to it
+_ENDLESS = float("inf")
 _HALF = 0.5  # levels are whole numbers: what is nearer than this is equal
 Picks = tuple[Pick, ...]
 
@@ -56,13 +58,19 @@ def _unhampered(task: _Task, known: Picks) -> Solution | None:
     if loose is None:
         return None
     best = _first_guess(task, loose, known)
-    if best is not None:
-        best, proven = _enumerated(task, loose, best)
-        if proven:
-            return Solution(best)
-        possible = _possible(task, loose, best)
-        forbid(solving, (task.columns.used[one] for one in range(len(task.problem.candidates)) if one not in possible))
-    return _in_whole_numbers(task, solving, loose)
+    if best is None:
+        return _in_whole_numbers(task, solving, loose, _ENDLESS)
+    best, proven = _enumerated(task, loose, best)
+    return Solution(best) if proven else _narrowed(task, solving, loose, _slack(task, loose, best))
+
+
+def _narrowed(task: _Task, solving: Programme, loose: Relaxed, slack: float) -> Solution | None:
+    """Solve with the likeliest candidates only: if what comes out is near enough to the bound, no other can be in it."""
+    narrow = min(slack, _NARROW * loose.objective)
+    found = _in_whole_numbers(task, solving, loose, narrow)
+    if found is not None and (found.gap or _slack(task, loose, found.picks) <= narrow):
+        return found
+    return _in_whole_numbers(task, solving, loose, slack)
 
 
 def _least(problem: Problem) -> list[int]:
@@ -94,9 +102,14 @@ def _enumerated(task: _Task, loose: Relaxed, best: Picks) -> tuple[Picks, bool]:
 
 def _possible(task: _Task, loose: Relaxed, best: Picks) -> set[int]:
     """List the candidates that may be part of a solution as good as this one."""
-    *_, last, suppliers = levels_of(task.problem, best)
+    return _within(task, loose, _slack(task, loose, best)) | {pick.candidate for pick in best}
+
+
+def _slack(task: _Task, loose: Relaxed, picks: Picks) -> float:
+    """Tell how far a solution is from the bound."""
+    *_, last, suppliers = levels_of(task.problem, picks)
     objective = (last + task.problem.split_cost) * task.columns.fold + suppliers
-    return _within(task, loose, objective - loose.objective + _HALF) | {pick.candidate for pick in best}
+    return objective - loose.objective + _HALF
 
 
 def _within(task: _Task, loose: Relaxed, slack: float) -> set[int]:
@@ -110,13 +123,18 @@ def _within(task: _Task, loose: Relaxed, slack: float) -> set[int]:
     }
 
 
-def _in_whole_numbers(task: _Task, solving: Programme, loose: Relaxed) -> Solution | None:
+def _in_whole_numbers(task: _Task, solving: Programme, loose: Relaxed, slack: float) -> Solution | None:
+    """Solve with the candidates that could be in a solution this near to the bound."""
+    possible = _within(task, loose, slack)
+    limit(solving, {column: one in possible for one, column in enumerate(task.columns.used)})
     for all_whole in (False, True):
         seconds = max(0.0, task.seconds - solving.spent)
         outcome = minimise(solving, task.columns.levels[-1], seconds, all_whole=all_whole)
         picks = _picks(task, outcome)
         if picks is not None and feasible(task.problem, picks):
-            return Solution(picks, outcome.gap) if outcome.gap else Solution(_enumerated(task, loose, picks)[0])
+            if outcome.gap:
+                return Solution(picks, min(1.0, _slack(task, loose, picks) / max(1.0, loose.objective)))
+            return Solution(_enumerated(task, loose, picks)[0])
     return None
 
 
