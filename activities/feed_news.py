@@ -28,8 +28,8 @@ class FeedNewsActivities:
     async def tell_of_feed(self, step: SyncStep) -> Told:
         """Ask every channel's publisher to look, and wake the orders that wait for what has arrived.
 
-        Attempted again, it asks again, which is harmless: a publisher that has nothing to do ends, and an order knows
-        by the run that it has heard of it.
+        Attempted again, it asks again, which is harmless: a publisher that has nothing to do ends, and an order that
+        plans once more finds what it has.
         """
         channels = await asyncio.to_thread(self._channels_to_publish)
         for channel in channels:

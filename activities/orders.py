@@ -6,12 +6,12 @@ from temporalio import activity
 
 from activities.common import Dependencies, now
 from activities.failures import wait
+from activities.heartbeat import beating
 from activities.planning import Planner
-from adapters.database import orders, purchase_orders, tasks
+from activities.refunds import ask_for_refund
+from adapters.database import orders, purchase_orders
 from models.contracts import OrderEnding, PlanRequest, PlanResult, PurchaseOrderOutcome, PurchaseOrderRef
 from models.statuses import ORDER_ENDINGS, OrderState, PurchaseOrderState
-from models.tasks import TaskCategory
-from workflows.decisions import questions
 
 LOOK_AGAIN = timedelta(seconds=30)  # for the outcome of a purchase order that another run started
 
@@ -28,7 +28,8 @@ class OrderActivities:
     @activity.defn(no_thread_cancel_exception=True)
     def plan_order(self, request: PlanRequest) -> PlanResult:
         """Decide who gets what is open, reserve it, and mint the purchase orders, once per plan number."""
-        return self._planner.plan(request)
+        with beating():
+            return self._planner.plan(request)
 
     @activity.defn(no_thread_cancel_exception=True)
     def follow_purchase_order(self, request: PurchaseOrderRef) -> PurchaseOrderOutcome:
@@ -52,11 +53,5 @@ class OrderActivities:
             ending = orders.settle(tx, request.order_id, now=now())
             never_begun = purchase_orders.open_ones(tx, request.order_id)  # planned, then not released
             purchase_orders.end_all(tx, never_begun, PurchaseOrderState.CANCELLED, now=now())
-            units = orders.cancelled_here(tx, request.order_id)
-            if units:
-                order = orders.load(tx, request.order_id)
-                facts = {"order": order.name, "state": ending.replace("_", " "), "units": str(units)}
-                draft = questions.draft(TaskCategory.REFUND_DUE, facts)
-                about = tasks.About(key=f"order:{order.id}:refund", order_id=order.id)
-                tasks.open_task(tx, about, draft, facts, people=self._deps.outside.people, now=now())
+            ask_for_refund(tx, self._deps, request.order_id, ending)
         return ending

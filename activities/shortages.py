@@ -36,6 +36,7 @@ _OUT_FOR_GOOD: frozenset[Because] = frozenset(
         "too late",
     }
 )
+MOST_NAMED = 5  # articles in a workflow's details
 _PERSONS_QUESTIONS = (TaskCategory.UNROUTABLE, TaskCategory.CANCELLED_BY_SUPPLIER)
 
 
@@ -63,6 +64,9 @@ def open_shortage(
     address = customer_questions.address_of(tx, order.id)
     decision = _decide(tx, deps, order, request, plan, standing, address)
     ships = decision.ship_available and bool(plan.shares)
+    if not ships:  # what is ordered keeps its reasons with the plan
+        reasons = plan.as_document()
+        timeline.tell(tx, order.id, "order.short", at=now(), units=_units(plan), reasons=reasons)
     case = _Case(order, request, plan, decision, address, ships)
     if decision.action is ShortageAction.CANCEL:
         return _cancel(tx, deps, case)
@@ -161,6 +165,7 @@ def _shortage(
     return Shortage(
         action=case.decision.action,
         units=sum(_units(case.plan).values()),
+        missing=tuple(f"{line.quantity} x {line.ean}" for line in case.plan.unroutable[:MOST_NAMED]),
         until=until or case.decision.until,
         then=case.decision.then,
         question_id=question_id,
@@ -209,7 +214,8 @@ def _ask_person(tx: Transaction, deps: Dependencies, case: _Case) -> OpenTask:
     cancelled_by = [one for one in purchase_orders.cancelled_by(tx, order.id) if one in case.request.excluded]
     if cancelled_by:
         category = TaskCategory.CANCELLED_BY_SUPPLIER
-        names = [deps.outside.supplier_settings(supplier).display_name for supplier in cancelled_by]
+        known = deps.outside.configuration.suppliers  # one that was taken out since may have cancelled it
+        names = [known[supplier].display_name if supplier in known else supplier for supplier in cancelled_by]
         facts["supplier"] = ", ".join(names)
     task = ask(tx, deps, category, facts, order_id=order.id, candidates=case.plan.as_document()["lines"])
     timeline.tell(tx, order.id, "order.needs_person", at=now(), category=category, task=task.task_id)

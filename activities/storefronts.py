@@ -8,6 +8,7 @@ from temporalio import activity
 from activities import letters
 from activities.common import Dependencies, ask, ask_about, now, stopped_by_mode, subject
 from activities.failures import wait
+from activities.refunds import ask_for_refund
 from adapters.database import following, mails, orders, purchase_orders, tasks, timeline
 from adapters.database.engine import Transaction
 from adapters.database.following import Parcel
@@ -151,8 +152,7 @@ class StorefrontActivities:
                     return self._refused(order, "the fulfilment", refusal.code)
             with self._deps.database.begin() as tx:
                 entries.save(tx)
-                if request.complete:
-                    orders.lock(tx, order.order_id)
+                orders.lock(tx, order.order_id)  # before the purchase order, as everywhere
                 if order.bundled and _shelf_lines(tx, order) != lines:
                     raise wait("another part of a bundle shipped at the same moment", AT_ONCE)
                 return self._record_shipment(tx, order, parcels, fulfilment_id, request, told=told)
@@ -204,6 +204,8 @@ class StorefrontActivities:
             return FulfilmentResult(verdict=StepVerdict.DONE)
         purchase_orders.end(tx, order.id, PurchaseOrderState.SHIPPED, now=now())
         ending = orders.settle_if_shipped(tx, order.order_id, now=now())
+        if ending is not None:
+            ask_for_refund(tx, self._deps, order.order_id, ending)
         return FulfilmentResult(verdict=StepVerdict.DONE, order_ending=ending)
 
 

@@ -18,7 +18,7 @@ from activities import outages
 from activities.common import Dependencies, ask_about, now, stopped_by_mode, subject
 from activities.failures import wait
 from activities.journal import Entries
-from adapters.database import incidents, purchase_orders, submissions, timeline, withdrawals
+from adapters.database import incidents, orders, purchase_orders, reservations, submissions, timeline, withdrawals
 from adapters.database.engine import Transaction, lost_connection
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.database.submissions import Claim
@@ -179,6 +179,8 @@ class SubmissionActivities:
     def _placed(self, tx: Transaction, sending: _Sending, placed: PlacedOrder, entries: Entries) -> Submission:
         order = sending.order
         entries.save(tx)
+        if placed.declined:  # counted on the order's lines, too: the order is locked before its purchase order
+            orders.lock(tx, order.order_id)
         if not submissions.place(tx, sending.claim, placed, now=now()):
             return self._too_late(tx, order, placed)
         if placed.total is not None:
@@ -186,6 +188,8 @@ class SubmissionActivities:
             purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
         self._tell_placed(tx, order, placed.supplier_number, placed.status_text)
         declined = withdrawals.keep_declined(tx, order, placed.declined, now=now())
+        if placed.state in ACKNOWLEDGING:
+            reservations.consume(tx, order.id, now=now())
         if sending.recovering:
             incidents.close(tx, order.supplier, now=now())
         return Submission(

@@ -90,8 +90,7 @@ class SweepActivities:
         """Wake the orders that wait for stock which is there now, whoever brought it or gave it back. Returns how many."""
         now = activity.info().started_time
         version = await asyncio.to_thread(self._configurations.current)
-        event_id = f"look:{now:%Y%m%d%H%M}"
-        return await self._waker.wake(version.configuration, event_id, now=now, told=activity.heartbeat)
+        return await self._waker.wake(version.configuration, "look", now=now, told=activity.heartbeat)
 
     @activity.defn(no_thread_cancel_exception=True)
     def fetch_missing_orders(self) -> int:

@@ -36,7 +36,8 @@ class Waker:
     ) -> int:
         """Wake whom stock helps; ``told`` hears of each. Returns how many heard it. Raises RPCError."""
         orders, look = await asyncio.to_thread(self._look, configuration, now)
-        heard = 0
+        # Each look is news of its own: what an order hears within the same minute, or run, may be other units.
+        event_id, heard = f"{event_id}:{now:%Y%m%dT%H%M%S.%f}", 0
         for order_id in look.wake[:MOST_WOKEN]:
             heard += await self._tell(orders.workflows[order_id], event_id)
             await asyncio.to_thread(self._note, orders, look, order_id, now)

@@ -74,6 +74,7 @@ class ShortageWord(Contract):
 
     action: ShortageAction
     until: Timestamp | None = None  # for waiting
+    then: ShortageAction | None = None  # when that is over; else as the policy says
 
 
 class PlanRequest(OrderRef):
@@ -122,6 +123,7 @@ class Shortage(Contract):
 
     action: ShortageAction
     units: int = Field(ge=1)
+    missing: tuple[str, ...] = ()  # the first of them, as people read it: "2 x 4006381333931"
     until: Timestamp | None = None
     then: ShortageAction = ShortageAction.ASK_PERSON
     question_id: int | None = None

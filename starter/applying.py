@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -71,7 +71,7 @@ def bring_in(
     changes, rehearsal, shown = differences(before.configuration, after), list[str](), False
     if ask and (rules or any(_DECIDES_WHO_DELIVERS.match(change.path) for change in changes)):
         rehearsal = _rehearse(database, before.configuration, after)
-        shown = _agree([*map(describe, changes), *rehearsal], yes=yes)
+        shown = _agree([*change_lines(changes), *rehearsal], yes=yes)
     outcome = _settle(database, before, after, rules=rules, by=by)
     told = outcome.changed or outcome.proposal is not None
     return replace(outcome, changes=changes, rehearsal=rehearsal, shown=shown) if told else outcome
@@ -121,7 +121,7 @@ def tell(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         write_json(_as_document(outcome))
         return
-    for line in () if outcome.shown else (*map(describe, outcome.changes), *outcome.rehearsal):
+    for line in () if outcome.shown else (*change_lines(outcome.changes), *outcome.rehearsal):
         console().print(line)
     if outcome.proposal is not None:
         console().print(_who_must_do_what(outcome.proposal, outcome.version))
@@ -151,6 +151,11 @@ def _who_must_do_what(proposal: Proposal, version: int) -> str:
         f"than {proposal.proposed_by} looks at `dropwright config proposals`, then `dropwright config approve "
         f"{proposal.id}` or `dropwright config reject {proposal.id}`"
     )
+
+
+def change_lines(changes: Iterable[Change]) -> list[str]:
+    """Write changes as lines; what is new and empty says nothing, and would hide what is new."""
+    return [describe(one) for one in changes if one.before is not None or one.after not in ("[]", "{}")]
 
 
 def describe(change: Change) -> str:

@@ -24,7 +24,7 @@ from adapters.database.engine import Database
 from models.backordering import Answer, AskedLine, CustomerChoice, LineAnswer
 from workflows.decisions.customer_links import BadLinkError, ExpiredLinkError, read_link
 
-MAX_BODY = 4096  # bytes of a form
+MAX_BODY = 32 * 1024  # bytes of a form: an order may have 500 lines
 MOST_FIELDS = 600
 INSTEAD = "instead:"
 STYLE = """
@@ -157,7 +157,7 @@ def _sorry(error: Exception) -> Page:
         words = "This link leads nowhere. Please open it from the mail once more, as a whole."
         return Page("bad_link", "We can't find this page", 404, [words])
     if isinstance(error, ExpiredLinkError):
-        words = "The time to answer is over, and we have gone on as the mail said. The shop can tell you more."
+        words = "The time to answer is over. Without an answer we have gone on as the mail said. The shop can tell you more."
         return Page("expired_link", "This link has run out", 410, [words])
     log.warning("customer_page_unavailable", reason=type(error).__name__)
     return UNAVAILABLE

@@ -1,6 +1,7 @@
 """Plays the demo's scripts: prepares the suppliers, lets customers order, and does what each script says, when it says."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,11 +24,12 @@ FORGED_ID = 5_999_999_999_999
 
 def cast() -> Story:
     """Give every script its articles: no two orders share one, except where their scripts say so."""
-    free = iter(plain_eans())
+    named = {line.ean for scenario in SCENARIOS for line in scenario.lines}
+    free = (ean for ean in plain_eans() if ean not in named)
     orders: dict[str, Progress] = {}
     for scenario in SCENARIOS:
         shared = scenario.same_article_as
-        eans = orders[shared].eans if shared else tuple(next(free) for _ in scenario.lines)
+        eans = orders[shared].eans if shared else tuple(line.ean or next(free) for line in scenario.lines)
         orders[scenario.key] = Progress(scenario=scenario, eans=eans)
     return Story(orders=orders, plan=tuple(timedelta(seconds=hours * DAY_SECONDS / 24) for hours in PLAN_HOURS))
 
@@ -54,8 +56,9 @@ class Scene:
         await self.person.steer(self.progress, name, by_cli=by_cli)
 
     async def count_shelves(self) -> None:
-        """Bring in what lies on our own shelves for this order, from the file that whoever counted it has left."""
-        rows = [f"A-{number},{ean},{ON_THE_SHELF},4.20\n" for number, ean in enumerate(self.progress.eans, 1)]
+        """Bring in what lies on our own shelves, for this order too, from the file that whoever counted it has left."""
+        self.story.counted += self.progress.eans
+        rows = [f"A-{number},{ean},{ON_THE_SHELF},4.20\n" for number, ean in enumerate(self.story.counted, 1)]
         sheet = self.world.folder / SHELVES
         await asyncio.to_thread(sheet.write_text, "".join(["Shelf,EAN,Pieces,Cost\n", *rows]), "utf-8")
         await self.person.run_command("sync", "run", OWN, COUNT, "--wait")
@@ -63,6 +66,27 @@ class Scene:
     async def pick(self) -> None:
         """Let the person take this order from our own shelves."""
         await self.person.pick(self.progress)
+
+    async def choose_instead(self) -> None:
+        """Let the customer open the link of the mail, and answer on the page: take what is offered instead."""
+        self.story.customer_page = await self._link()
+        page = await self.world.http.get(self.story.customer_page)
+        field, choice = re.findall(r'name="(line-0)" value="(instead:\d+)"', page.text)[0]
+        answer = await self.world.http.post(self.story.customer_page, data={field: choice}, follow_redirects=True)
+        answer.raise_for_status()
+        self.progress.said.append("customer: take another")
+        self.person.tell(
+            f"{self.progress.name} {self.progress.scenario.title}: the customer takes what is offered instead"
+        )
+
+    async def _link(self) -> str:
+        """Wait for the mail that asks this order's customer, and read its link."""
+        link = re.compile(rf"{re.escape(self.world.url('api'))}/c/\S+")
+        while True:
+            for mail in await self.world.mails():
+                if mail["to"] == [self.progress.mail] and (found := link.search(mail["body"])):
+                    return found[0]
+            await asyncio.sleep(POLL_SECONDS)
 
     async def switch(self, supplier: str, *, on: bool) -> None:
         """Switch a supplier off, or on again."""

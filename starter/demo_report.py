@@ -159,8 +159,7 @@ def _differences(progress: Progress, facts: Facts) -> Iterable[str]:
 
 
 def _mails_to(progress: Progress, facts: Facts) -> list[dict[str, Any]]:
-    recipient = f"customer-{progress.name.removeprefix('#')}@example.com"
-    return [mail for mail in facts.mails if mail["to"] == [recipient]]
+    return [mail for mail in facts.mails if mail["to"] == [progress.mail]]
 
 
 def _alerts(facts: Facts) -> list[dict[str, Any]]:

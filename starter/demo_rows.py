@@ -8,7 +8,12 @@ from models.configuration import Configuration
 from starter.demo_story import LABELS, Progress, Story
 from starter.following import Wait, stage_of, waits_of
 
-_WORDS = {"ChoosingShipping": "choosing shipping", "AwaitingAcknowledgement": "awaiting receipt"}
+_WORDS = {
+    "ChoosingShipping": "choosing shipping",
+    "AwaitingAcknowledgement": "awaiting receipt",
+    "AwaitingStock": "awaiting stock",
+    "AwaitingCustomer": "awaiting customer",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The 31 orders of the demo: what shop, supplier and person do, and where each order must end. Data only.
+"""The 33 orders of the demo: what shop, supplier and person do, and where each order must end. Data only.
 
 An unscripted supplier ships three seconds after it was asked to, so that the first check finds it. Orders at Salina
 Direct follow one another: its faults are meant for one order at a time.
@@ -7,10 +7,13 @@ Direct follow one another: its faults are meant for one order at a time.
 from models.commands import CommandName
 from models.statuses import OrderState
 from models.tasks import TaskCategory
+from sandbox.catalogue import plain_eans
 from sandbox.shopify_products import UNKNOWN_BARCODE, WITHOUT_BARCODE
 from starter.demo_steps import (
     asked,
     cancels,
+    checked,
+    chooses_instead,
     corrects_address,
     counted,
     faults,
@@ -22,6 +25,7 @@ from starter.demo_steps import (
     ships_after_check,
     sold,
     steers,
+    stock_comes,
     switched,
     while_off,
 )
@@ -31,6 +35,7 @@ DAY_SECONDS = 10.0
 PLAN_HOURS = (24, 6, 12, 12, 24, 24, 24)
 SHIPS_AFTER = 3.0  # seconds from the supplier's confirmation, where no script says otherwise
 PLAIN = "plain"  # the order whose events are the price of an ordinary one
+MISSED, INSTEAD = plain_eans()[-2:]  # nobody has the first; the second may stand in for it
 
 _NOTHING_HAPPENS: dict[str, object] = {"steps": []}
 _CANCELLED_THERE = {"steps": [{"after": 3, "status": "Cancelled"}]}
@@ -71,7 +76,7 @@ SCENARIOS = (
         lines=_AT_SALINA,
         first=faults(SALINA, {"operation": "getShippingPrices$", "kind": "error", "times": 2}),
     ),
-    Scenario(key=PLAIN, title="ships before 1st check", ending=Ending(check=1)),
+    Scenario(key=PLAIN, title="ships before 1st check", lines=(Line(ean=INSTEAD),), ending=Ending(check=1)),
     Scenario(
         key="check-3",
         title="ships before 3rd check",
@@ -253,5 +258,22 @@ SCENARIOS = (
         first=counted,
         steps=(picked(after=4),),
     ),
+    Scenario(
+        key="waits",
+        title="nobody has it: stock comes",
+        lines=(Line(stocked_at=()),),
+        steps=(stock_comes(after=3, meanwhile=once("shelves", placed)), picked(after=2)),
+        answers={TaskCategory.UNROUTABLE: Answer(command=CommandName.WAIT, by_cli=True, fields={"for": "7d"})},
+        ending=Ending(tasks=(TaskCategory.UNROUTABLE,)),
+    ),
+    Scenario(
+        key="instead",
+        title="nobody has it: another one",
+        lines=(Line(ean=MISSED, stocked_at=()),),
+        begins=once(PLAIN, checked(1)),  # by then the shop's own name of what is offered is known
+        steps=(chooses_instead(after=3),),
+        answers={TaskCategory.UNROUTABLE: Answer(command=CommandName.ASK_CUSTOMER)},
+        ending=Ending(mails=2, tasks=(TaskCategory.UNROUTABLE,)),
+    ),
 )
-assert len(SCENARIOS) == 31
+assert len(SCENARIOS) == 33

@@ -39,6 +39,11 @@ def answered(progress: Progress) -> bool:
     return any(task.state is not TaskState.OPEN for task in progress.tasks)
 
 
+def written_to(progress: Progress) -> bool:
+    """The customer is asked, and has not answered."""
+    return progress.record is not None and progress.record.question is not None
+
+
 def checked(number: int) -> Moment:
     """This tracking check, or a later one, has heard something."""
     return lambda progress: any(check >= number for check in progress.checks)
@@ -121,6 +126,20 @@ def switched(supplier: str, *, on: bool) -> Do:
 async def counted(stage: Stage) -> None:
     """Somebody counts what lies on our own shelves."""
     await stage.count_shelves()
+
+
+def stock_comes(*, after: float, meanwhile: Beginning) -> Step:
+    """Once a person has let the order wait: it lies on our own shelves, and is counted."""
+    return Step(do=counted, when=answered, after=after, meanwhile=meanwhile)
+
+
+def chooses_instead(*, after: float) -> Step:
+    """The customer opens the link of the mail, and takes what is offered instead."""
+
+    async def choose(stage: Stage) -> None:
+        await stage.choose_instead()
+
+    return Step(do=choose, when=written_to, after=after)
 
 
 def picked(*, after: float) -> Step:

@@ -21,12 +21,13 @@ LABELS = {**SUPPLIERS, OWN: "our own shelves"}
 class Line:
     """One line as the customer orders it; only the suppliers named have it in stock.
 
-    ``variant`` is the shop's, where it is not found by its barcode.
+    ``variant`` is the shop's, where it is not found by its barcode; ``ean`` is named where it matters which article it is.
     """
 
     quantity: int = 1
     stocked_at: tuple[str, ...] = (BTS,)
     variant: int | None = None
+    ean: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,11 @@ class Progress:
         return f"{self.name} ({self.scenario.title})" if self.name else self.scenario.title
 
     @property
+    def mail(self) -> str:
+        """The address at which the simulated shop's customer is reached."""
+        return f"customer-{self.name.removeprefix('#')}@example.com"
+
+    @property
     def ended(self) -> bool:
         """Say whether our books are closed on it."""
         return self.record is not None and self.record.state in ORDER_ENDINGS
@@ -137,6 +143,8 @@ class Story:
     orders: dict[str, Progress]
     plan: tuple[timedelta, ...]
     switched_off: set[str] = field(default_factory=set)
+    counted: list[str] = field(default_factory=list)  # the articles that lie on our own shelves
+    customer_page: str = ""  # where a customer was asked
     forged_status: int | None = None  # what the API answered to the forged webhook
     tasks: tuple[AskedTask, ...] = ()
 
@@ -173,6 +181,7 @@ class Stage(Protocol):
     async def switch(self, supplier: str, *, on: bool) -> None: ...
     async def count_shelves(self) -> None: ...
     async def pick(self) -> None: ...
+    async def choose_instead(self) -> None: ...
 
 
 Do = Callable[[Stage], Awaitable[None]]

@@ -20,7 +20,7 @@ from adapters.database.engine import Database
 from models.configuration import Configuration
 from sandbox.shopify_world import MAIN_LOCATION, location_id
 from starter.configuration_files import read_file
-from starter.demo_scenarios import DAY_SECONDS, PLAN_HOURS, SHIPS_AFTER
+from starter.demo_scenarios import DAY_SECONDS, INSTEAD, MISSED, PLAN_HOURS, SHIPS_AFTER
 from starter.demo_story import LABELS, OLMO, OWN, SUPPLIERS, Tell
 from starter.embedded import Stack
 from starter.processes import ProcessError, free_port
@@ -37,6 +37,7 @@ SECRETS = {
     "DEMO_SHOP_SECRET": "demo-webhook-secret",
     "DEMO_SHOP_TOKEN": "demo-shop-token",
     "DEMO_SUPPLIER_TOKEN": "demo-supplier-token",
+    "DEMO_LINK_SECRET": "demo-customers-link-secret",
 }
 
 _CONFIGURATION = """\
@@ -83,6 +84,14 @@ columns = {{ sku = "Shelf", ean = "EAN", quantity = "Pieces", unit_cost = "Cost"
 
 [routing]
 priority = [{priority}]
+
+# What a customer may take where nobody has the first, and where customers are asked.
+[stock]
+substitutes = {{ "{missed}" = ["{instead}"] }}
+
+[customers]
+public_url = "{public_url}"
+link_secret_env = "DEMO_LINK_SECRET"
 
 [mail]
 host = "127.0.0.1"
@@ -313,6 +322,9 @@ def configuration_text(ports: Mapping[str, int], folder: Path) -> str:
         shelves=folder / SHELVES,
         plan=plan,
         priority=", ".join(f'"{name}"' for name in LABELS),
+        missed=MISSED,
+        instead=INSTEAD,
+        public_url=f"http://127.0.0.1:{ports['api']}",
         mail_port=ports["smtp"],
         alerts_to=ALERTS_TO,
     )

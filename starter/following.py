@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.database.views import OrderPage, OrderRecord, PurchaseOrderRecord
+from models.backordering import ShortageAction
 from models.configuration import Configuration, Supplier
 from models.statuses import ORDER_ENDINGS, OrderState, PurchaseOrderState, SubmissionState
 from workflows.decisions.tracking_plan import due_check, extended_plan, instants
@@ -20,6 +21,11 @@ _STAGES = {
     PurchaseOrderState.ACKNOWLEDGED: "Tracking",
 }
 _PROGRESS = list(_STAGES)
+_AFTER_WAITING: dict[str, str] = {
+    ShortageAction.ASK_CUSTOMER: "the customer is asked",
+    ShortageAction.ASK_PERSON: "a person is asked",
+    ShortageAction.CANCEL: "what is missing is cancelled",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +43,16 @@ def stage_of(order: OrderRecord) -> str:
     if order.state is not OrderState.OPEN:
         return order.state.replace("_", " ")
     running = [one for one in order.purchase_orders if one.open]
-    if not running and order.short:
+    if not running and order.short and not _asks_a_person(order):
         return "AwaitingCustomer" if order.question else "AwaitingStock"
     if not running:
-        return "Planning" if order.purchase_orders else "Screening"
+        return "Planning" if order.purchase_orders or order.short else "Screening"
     return _STAGES[min((one.state for one in running), key=_PROGRESS.index)]
+
+
+def _asks_a_person(order: OrderRecord) -> bool:
+    """Say whether the order itself, and none of its purchase orders, has put a question to a person."""
+    return any(task["purchase_order_id"] is None and task["workflow_id"] is not None for task in order.tasks)
 
 
 def waits_of(
@@ -56,12 +67,12 @@ def waits_of(
         if one.open and one.id not in asked:
             supplier = configuration.suppliers.get(one.supplier) if configuration else None
             waits.append(_wait_at_supplier(one, supplier, now, page))
-    if order.short and not any(task["purchase_order_id"] is None for task in order.tasks):
-        waits.append(_wait_for_stock(order))
+    if order.short and not _asks_a_person(order):
+        waits.append(_wait_for_stock(order, page))
     return waits or [_wait_without_supplier(order)]
 
 
-def _wait_for_stock(order: OrderRecord) -> Wait:
+def _wait_for_stock(order: OrderRecord, page: OrderPage | None) -> Wait:
     articles = ", ".join(f"{one['units']} x {one['ean']}" for one in order.short)
     since = min(one["since"] for one in order.short)
     if order.question is not None:
@@ -71,7 +82,14 @@ def _wait_for_stock(order: OrderRecord) -> Wait:
             what=f"the customer's word on {articles}", since=since, until=order.question["answer_by"], then=then
         )
     until = max((one["until"] for one in order.short if one["until"]), default=None)
-    return Wait(what=f"stock of {articles}", since=since, until=until, then="what [backorders] says for then")
+    return Wait(what=f"stock of {articles}", since=since, until=until, then=_after_waiting(page))
+
+
+def _after_waiting(page: OrderPage | None) -> str:
+    """Say what was decided when the wait began."""
+    begun = [entry["detail"] for entry in page.timeline if entry["event"] == "order.awaits_stock"] if page else []
+    then = begun[-1].get("then") if begun else None
+    return _AFTER_WAITING.get(then or "", "the next step of [backorders]")
 
 
 def _wait_for_person(task: dict[str, Any]) -> Wait:

@@ -1,14 +1,20 @@
 """The text that people read: an order and a task, rendered from their shapes."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
 from rich.text import Text
 
+from models.base import format_duration
 from starter.console import console, instant, print_table, text_of
-from starter.plan_pages import print_candidates
+from starter.plan_pages import print_brief, print_candidates
 
 Shape = Mapping[str, Any]
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_LENGTH = re.compile(r"P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?(?<![PT])")
 
 
 def print_order(page: Shape) -> None:
@@ -21,6 +27,9 @@ def print_order(page: Shape) -> None:
             for line in page["lines"]
         ],
     )
+    if page["plan"]:
+        _line("")
+        print_brief(page["plan"], page["name"], page["currency"])
     for one in page["purchase_orders"]:
         _print_purchase_order(one)
     for incident in page["incidents"]:
@@ -92,7 +101,8 @@ def _event(event: str) -> str:
 
 
 def _details(purchase_order: str | None, detail: Mapping[str, Any]) -> str:
-    words = [f"{name.replace('_', ' ')} {_evidence(value)}" for name, value in detail.items() if name != "reasons"]
+    told = {name: value for name, value in detail.items() if name != "reasons" and value not in ("", {}, [])}
+    words = [f"{name.replace('_', ' ')} {_evidence(value)}" for name, value in told.items()]
     return "; ".join([purchase_order, *words] if purchase_order else words)
 
 
@@ -120,6 +130,15 @@ def _evidence(value: object) -> str:
         return ", ".join(f"{name} {_evidence(one)}" for name, one in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "; ".join(_evidence(one) for one in value)
+    return _in_words(value) if isinstance(value, str) else text_of(value)
+
+
+def _in_words(value: str) -> str:
+    """Write an instant or a length of time, which entries keep as ISO 8601, as people read it."""
+    if _INSTANT.fullmatch(value):
+        return instant(datetime.fromisoformat(value).astimezone(UTC))
+    if _LENGTH.fullmatch(value):
+        return format_duration(TypeAdapter(timedelta).validate_python(value))
     return text_of(value)
 
 

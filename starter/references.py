@@ -14,6 +14,8 @@ from starter.overrides import Target
 _OF_THE_ORDER = frozenset({CommandName.HOLD, CommandName.CANCEL, CommandName.CHANGE_ADDRESS})
 # Without an open question these still mean something to the order itself.
 _ORDER_TOO = frozenset({CommandName.RELEASE, CommandName.APPROVE, CommandName.REJECT})
+# Without one these mean nothing.
+_OF_A_SHORTAGE = frozenset({CommandName.WAIT, CommandName.ASK_CUSTOMER, CommandName.SHIP_AVAILABLE})
 
 
 def the_order(database: Database, reference: str) -> OrderRecord:
@@ -42,6 +44,12 @@ def target_of(order: OrderRecord, command: CommandName, *, supplier: str | None,
         return _only(asked, order, command)
     if command in _ORDER_TOO and not named:
         return order_target(order)
+    if command in _OF_A_SHORTAGE:
+        asks = "waits already, and asks no person" if order.short else "asks nobody about a shortage"
+        tries = f"; `dropwright order release '{order.name}'` plans it again at once" if order.short else ""
+        raise CommandFailedError(
+            f"{order.name} {asks}: there is nothing that `{command.replace('_', '-')}` answers{tries}"
+        )
     running = [one for one in shares if one.open]
     if not running:
         raise CommandFailedError(f"{order.name} has no open purchase order{f' at {supplier}' if supplier else ''}")

@@ -55,11 +55,17 @@ def record(summary: str) -> ActivityConfig:
 
 
 def plan(summary: str) -> ActivityConfig:
-    """Suppliers are asked for stock, then one transaction."""
+    """Suppliers are asked for stock, eight at a time, then one transaction.
+
+    Many silent ones take minutes; a worker that died is noticed by its heartbeat. Two attempts at once plan only once.
+    """
     return ActivityConfig(
         task_queue=ORDERS_QUEUE,
-        start_to_close_timeout=timedelta(minutes=2),
+        start_to_close_timeout=timedelta(minutes=5),
+        heartbeat_timeout=timedelta(seconds=30),
         retry_policy=_POLITE,
+        # What it has written by then, purchase orders or a question to the customer, must be known to be taken back.
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         priority=URGENT,
         summary=summary,
     )

@@ -156,6 +156,7 @@ class OrderWorkflow(Shortages):
     async def _plan_once(self) -> PlanResult | None:
         """Plan once; None where a cancel came first. What is told from now on may be too late for this plan."""
         self._show(stage="Planning")
+        self._stock_had_come = self._stock_came
         self._uncovered = self._stock_came = False
         request = PlanRequest(
             **self._ref.model_dump(),
@@ -173,7 +174,7 @@ class OrderWorkflow(Shortages):
         """A person says which article a line is; screening reads it then."""
         answer = await self._ask_about(plan.task if plan else None)
         if answer and answer.command is CommandName.RELEASE:
-            self._excluded.clear()
+            self._consider_all_again()
             await self._screen()
 
     async def _is_released(self, plan: PlanResult) -> bool:

@@ -186,8 +186,9 @@ class Placing(Steerable):
 
     async def _ask_how_to_go_on(self, result: StepResult) -> bool:
         """Ask about a step that can't be taken as things stand. True: go on without it."""
-        await self._leave_if_cancelled()
+        self._leave_if_called_off()
         assert result.task is not None
+        # The question of a hold would take this one's place for good: it is asked before the next step.
         answer = await self._ask(result.task)
         command = answer.command if answer else None
         if command is CommandName.REROUTE and self._submission is None:
@@ -200,6 +201,10 @@ class Placing(Steerable):
         """Before anything was ordered a cancel or a reroute ends the story, and a hold stops it; later none does."""
         if self._submission is None:
             await self._gate()
+            self._leave_if_called_off()
+
+    def _leave_if_called_off(self) -> None:
+        if self._submission is None:
             if self._cancel_wanted:
                 raise Ended(PurchaseOrderState.CANCELLED)
             if self._reroute_wanted:

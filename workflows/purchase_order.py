@@ -105,9 +105,9 @@ class PurchaseOrderWorkflow(Withdrawing):
     async def _await_acknowledgement(self) -> None:
         assert self._submission is not None
         acknowledged = self._submission.acknowledged
-        unasked = self._profile.reroute_silent and self._profile.capabilities.cancel
         while not acknowledged:
             await self._heed_wishes()
+            unasked = self._profile.reroute_silent and self._profile.capabilities.cancel and not self._cancel_wanted
             result = await self._poll(
                 SupplierActivities.await_acknowledgement, self._looks, "Await the acknowledgement", unasked=unasked
             )
@@ -179,6 +179,8 @@ class PurchaseOrderWorkflow(Withdrawing):
         if result.verdict is StepVerdict.REJECTED:
             raise Ended(PurchaseOrderState.REJECTED)
         assert result.task is not None
+        if self._has_news_of_wishes():  # they came with the answer; this question comes back with the next look
+            return self._answered_to_stop()
         answer = await self._ask(result.task)
         if answer is not None and answer.command is CommandName.REROUTE:
             self._reroute_wanted = True

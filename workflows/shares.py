@@ -46,9 +46,11 @@ class Shares(Steerable):
         self._ref = OrderRef(order_id=request.order_id, channel=request.channel)
         self._uncovered = True
         self._excluded: list[str] = []  # suppliers that did not deliver their share
+        self._left: set[str] = set()  # of these, who was given up, and may still deliver
         self._purchase_orders: dict[str, PurchaseOrderRequest] = {}  # by our number, all plans
         self._states: dict[str, str] = {}
         self._running: dict[str, asyncio.Task[PurchaseOrderOutcome]] = {}
+        self._told_to_hold: set[str] = set()  # with the order, until it is released
         self._lost: dict[str, str] = {}  # without a result, and why; a person must say what is true
         self._verdicts: dict[str, CommandName] = {}  # what a person has said of a lost one
         self._ending: OrderState | None = None  # set by the purchase order whose last transaction closed the books
@@ -73,12 +75,11 @@ class Shares(Steerable):
 
     async def _on_taken(self, command: Command, *, answered: bool) -> None:
         """Hand hold, release and reroute down to the purchase orders: each refuses where it would change nothing."""
-        if answered:
-            return
-        if command.command in (CommandName.HOLD, CommandName.RELEASE):
-            for number in list(self._running):
-                await self._tell(number, "override", command)
-        if command.command is CommandName.REROUTE and command.supplier:
+        if command.command is CommandName.HOLD:
+            await self._tell_of_hold(list(self._running), command)
+        if command.command is CommandName.RELEASE:  # to others it would answer questions of their own
+            await self._tell_of_hold([number for number in self._running if number in self._told_to_hold], command)
+        if command.command is CommandName.REROUTE and command.supplier and not answered:
             for number in self._running_at(command.supplier):
                 await self._tell(number, "override", command)
 
@@ -95,13 +96,18 @@ class Shares(Steerable):
 
     async def _run_purchase_order(self, order: PurchaseOrderRequest) -> PurchaseOrderOutcome:
         try:
-            outcome = await self._outcome_of(order, await self._start(order))
+            child = await self._start(order)
+            if self._cancel_wanted:  # since before it was there to hear of it
+                await self._tell(order.number, "cancel_requested")
+            outcome = await self._outcome_of(order, child)
         except Exception:
             self._look_up()  # whatever this is, the story must meet it
             raise
         self._states[order.number] = outcome.ending.replace("_", " ")
         self._show()
         if outcome.ending in _PLAN_AGAIN:
+            if outcome.ending is PurchaseOrderState.RETURNED:
+                self._left.add(outcome.supplier)
             self._leave_out(outcome.supplier)
         return outcome
 
@@ -109,6 +115,17 @@ class Shares(Steerable):
         if supplier not in self._excluded:
             self._excluded.append(supplier)
         self._look_up()
+
+    def _consider_all_again(self) -> None:
+        self._excluded.clear()
+        self._left.clear()
+
+    def _consider_again_who_had_none(self) -> None:
+        """Plan again with the suppliers that refused, cancelled or declined; those that were given up stay out."""
+        had_none = [supplier for supplier in self._excluded if supplier not in self._left]
+        if had_none:
+            self._excluded = [supplier for supplier in self._excluded if supplier in self._left]
+            self._look_up()
 
     def _look_up(self) -> None:
         """End whatever the story waits for: it must plan, or ask, at once."""
@@ -210,6 +227,11 @@ class Shares(Steerable):
             await workflow.get_external_workflow_handle(workflow_id).signal(signal, args=args)
         except Exception as error:  # noqa: BLE001
             workflow.logger.info("not told: %s (%s)", workflow_id, type(error).__name__)
+
+    async def _tell_of_hold(self, numbers: list[str], command: Command) -> None:
+        self._told_to_hold = set(numbers) if command.command is CommandName.HOLD else set()
+        for number in numbers:
+            await self._tell(number, "override", command.model_copy(update={"task_id": None}))
 
     def _running_at(self, supplier: str) -> list[str]:
         return [number for number in self._running if self._purchase_orders[number].profile.supplier == supplier]

@@ -27,6 +27,7 @@ class Shortages(Shares):
         self._word: ShortageWord | None = None
         self._ship_available = False
         self._stock_came = False
+        self._stock_had_come = False  # before the newest plan
         self._answered: list[int] = []  # questions that the customer has answered
 
     # Messages.
@@ -62,6 +63,8 @@ class Shortages(Shares):
             self._shortage = None  # the units count as cancelled
         if self._shortage is None:
             self._word, self._ship_available = None, False
+        elif self._stock_had_come:  # and the others can't deliver it: it may be theirs who had none before
+            self._consider_again_who_had_none()
 
     async def _await_what_is_short(self, shortage: Shortage) -> None:
         """Wait for whoever can end the shortage; then everything is planned again."""
@@ -103,13 +106,14 @@ class Shortages(Shares):
 
     async def _await_person(self, task: OpenTask) -> None:
         answer = await self._ask_about(task)
+        self._ship_available &= answer is None  # a new word takes the place of the one before
         match answer.command if answer else None:
             case CommandName.RELEASE:
-                self._excluded.clear()
+                self._consider_all_again()
                 self._word = None
             case CommandName.WAIT if answer and answer.wait_for:
                 until = workflow.now() + answer.wait_for
-                self._word = ShortageWord(action=ShortageAction.WAIT, until=until)
+                self._word = ShortageWord(action=ShortageAction.WAIT, until=until, then=ShortageAction.ASK_PERSON)
             case CommandName.ASK_CUSTOMER:
                 self._word = ShortageWord(action=ShortageAction.ASK_CUSTOMER)
             case CommandName.SHIP_AVAILABLE:
@@ -137,15 +141,21 @@ class Shortages(Shares):
 
     async def _ask_about(self, task: OpenTask | None) -> Command | None:
         """Ask; a cancel ends the story at once, whoever wants it."""
-        await self._leave_if_cancelled()
+        self._leave_if_called_off()
         assert task is not None
+        # The question of a hold would take this one's place for good: it is asked once a person has answered.
         answer = await self._ask(task)
-        if answer is not None and answer.command is CommandName.CANCEL:
-            self._cancel_wanted = True
+        if answer is None:
+            self._leave_if_called_off()
+            return None
+        self._cancel_wanted |= answer.command is CommandName.CANCEL
         await self._leave_if_cancelled()
         return answer
 
     async def _leave_if_cancelled(self) -> None:
         await self._gate()
+        self._leave_if_called_off()
+
+    def _leave_if_called_off(self) -> None:
         if self._cancel_wanted:
             raise Ended(None)

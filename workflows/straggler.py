@@ -3,6 +3,7 @@
 Its units were ordered elsewhere, so nothing here tells the storefront of what still comes: a person is told, once.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -41,7 +42,7 @@ class StragglerWorkflow:
 
     async def _look(self) -> StepVerdict:
         news, profile = self._news, self._request.profile
-        left = self._request.until - workflow.now()
+        left = max(self._request.until - workflow.now(), timedelta(seconds=1))
         plan = tracking_plan.extended_plan(profile.tracking_plan, workflow.now() - self._request.confirmed_at, left)
         ref = {name: getattr(self._request, name) for name in PurchaseOrderRef.model_fields}
         poll = PollRequest(

@@ -56,25 +56,34 @@ class Withdrawing(Placing):
 
     async def _heed_wishes(self) -> None:
         """Once a cancel or a reroute is wanted, bring it to the supplier, or to who can."""
-        if self._cancel_wanted:
-            await self._pose_cancel_question()
-        elif self._reroute_wanted:
+        if self._reroute_wanted and not self._cancel_wanted:
             await self._order_elsewhere()
+        self._reroute_wanted = False
+        if self._cancel_wanted:  # before, or meanwhile
+            await self._pose_cancel_question()
+
+    def _has_news_of_wishes(self) -> bool:
+        """Say whether somebody wants, or has answered, what the story has not turned to yet."""
+        unheard = self._cancel_wanted and not self._asked_to_cancel
+        return unheard or self._reroute_wanted or self._answer is not None
 
     async def _pose_cancel_question(self) -> None:
         """Ask the supplier, then a person, to stop it, once; and go on looking meanwhile: it may ship first."""
-        if self._asked_to_cancel:
-            return
+        if not self._asked_to_cancel:
+            await self._conclude_cancel(await self._ask_to_cancel())
+
+    async def _conclude_cancel(self, answer: StepVerdict) -> None:
         self._asked_to_cancel = True
-        if await self._ask_to_cancel() is StepVerdict.DONE:
+        if answer is StepVerdict.DONE:
             raise Ended(PurchaseOrderState.CANCELLED)
         self._pose(await self._open(TaskCategory.CANCEL_AT_SUPPLIER))
 
     async def _order_elsewhere(self) -> None:
-        """Return its units to the order, unless the supplier says that it delivers them."""
+        """Return its units to the order, unless the supplier says that it delivers them, or they are cancelled meanwhile."""
         answer = await self._ask_to_cancel()
-        self._reroute_wanted = False
-        if answer is not StepVerdict.TOO_LATE:
+        if self._cancel_wanted:  # meanwhile: nothing is to go elsewhere any more
+            await self._conclude_cancel(answer)
+        elif answer is not StepVerdict.TOO_LATE:
             self._leave_to_others(surely=answer is StepVerdict.DONE)
 
     def _leave_to_others(self, *, surely: bool) -> NoReturn:
@@ -92,6 +101,9 @@ class Withdrawing(Placing):
             self._leave_to_others(surely=True)
         if answer is StepVerdict.TOO_LATE:
             return None
+        if self._cancel_wanted:  # meanwhile: nothing is to go elsewhere any more
+            self._asked_to_cancel = True
+            return await self._open(TaskCategory.CANCEL_AT_SUPPLIER)
         waited = format_duration(workflow.now() - self._confirmed_at())
         return await self._open(TaskCategory.ACKNOWLEDGEMENT_OVERDUE, waited=waited)
 

@@ -100,19 +100,36 @@ def cancel_units(
 ) -> dict[str, int]:
     """Count units of lines as cancelled, at most what is open of them. Returns what was cancelled, by line.
 
-    The order's row is locked by this transaction, and ``units`` are covered by no purchase order.
+    The order's row is locked by this transaction. What a purchase order covers meanwhile is not cancelled.
     """
     cancelled = {}
     for line_id, wanted in units.items():
         line = (order_lines.c.order_id == order_id, order_lines.c.line_id == line_id)
         still_open = tx.execute(select(_OPEN).where(*line).with_for_update()).scalar_one()
-        if counted := min(wanted, still_open):
+        covered = tx.execute(_COVERED, {"order_id": order_id, "line": line_id}).scalar_one()
+        if counted := max(0, min(wanted, still_open - covered)):
             tx.execute(update(order_lines).where(*line).values(cancelled=order_lines.c.cancelled + counted))
             cancelled[line_id] = counted
     if cancelled:
         timeline.tell(tx, order_id, "order.units_cancelled", at=now, lines=cancelled, because=because)
     return cancelled
 
+
+# Of a bundle as many as can be made of the parts that have shipped or are on order, less those that have shipped whole.
+_COVERED = text("""
+WITH covered AS (
+    SELECT l.ean, sum(l.shipped) AS sent, coalesce(sum(l.quantity - l.shipped - l.declined) FILTER (
+        WHERE p.ended_at IS NULL OR p.state IN ('observed', 'test_placed')
+    ), 0) AS running
+    FROM purchase_orders p JOIN purchase_order_lines l ON l.purchase_order_id = p.id
+    WHERE p.order_id = :order_id AND l.line_id = :line GROUP BY l.ean
+)
+SELECT coalesce((
+    SELECT greatest(min(floor((coalesce(c.sent, 0) + coalesce(c.running, 0)) / t.per_unit)) - max(o.shipped), 0)
+    FROM order_line_parts t JOIN order_lines o USING (order_id, line_id) LEFT JOIN covered c ON c.ean = t.ean
+    WHERE t.order_id = :order_id AND t.line_id = :line HAVING count(*) > 0
+), (SELECT sum(running) FROM covered), 0)::bigint
+""")
 
 _OPEN = func.greatest(
     order_lines.c.quantity - order_lines.c.shipped - order_lines.c.cancelled - order_lines.c.refunded, 0

@@ -99,12 +99,13 @@ def boundaries(tx: Transaction, run_id: int) -> list[str]:
     return list(tx.execute(query, {"run": run_id, "batch": BATCH}).scalars())
 
 
-# In a subquery of its own, which the planner can't merge: one look into the index per row, in key order.
+# Subqueries that the planner can't merge: one look into the index per row, in key order however the rows were staged.
 _LOCK = text("""
-SELECT count(*) FROM feed_staged s, LATERAL (
+SELECT count(*) FROM (
+    SELECT sku FROM feed_staged WHERE run_id = :run AND sku > :after AND sku <= :upto ORDER BY sku
+) s, LATERAL (
     SELECT 1 FROM offers o WHERE o.supplier = :supplier AND o.sku = s.sku FOR NO KEY UPDATE
 ) locked
-WHERE s.run_id = :run AND s.sku > :after AND s.sku <= :upto
 """)
 
 

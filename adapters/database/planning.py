@@ -74,7 +74,14 @@ class PlanningOrder:
 
 
 # Purchase orders in observe mode and of test orders have ended, and still cover what they would have ordered.
+# The newest rates are looked up one by one: years of daily rates would take longer to read than all the rest.
 _READ = text("""
+WITH RECURSIVE currencies (currency) AS (
+    SELECT min(currency) FROM exchange_rates WHERE base = 'EUR'
+    UNION ALL
+    SELECT (SELECT min(e.currency) FROM exchange_rates e WHERE e.base = 'EUR' AND e.currency > c.currency)
+    FROM currencies c WHERE c.currency IS NOT NULL
+)
 SELECT o.*, a.address ->> 'province_code' AS region, a.address ->> 'postal_code' AS postal_code,
     to_jsonb(p) AS pins,
     o.last_plan >= :plan_no AS planned,
@@ -87,9 +94,9 @@ SELECT o.*, a.address ->> 'province_code' AS region, a.address ->> 'postal_code'
     ) AS plans,
     (SELECT jsonb_agg(to_jsonb(s)) FROM scorecards s) AS scores,
     (
-        SELECT jsonb_object_agg(currency, rate::text) FROM (
-            SELECT DISTINCT ON (currency) currency, rate FROM exchange_rates WHERE base = 'EUR'
-            ORDER BY currency, "on" DESC, captured_at DESC, source
+        SELECT jsonb_object_agg(currency, rate::text) FROM currencies CROSS JOIN LATERAL (
+            SELECT rate FROM exchange_rates e WHERE e.base = 'EUR' AND e.currency = currencies.currency
+            ORDER BY "on" DESC, captured_at DESC, source LIMIT 1
         ) newest
     ) AS rates,
     (SELECT jsonb_agg(to_jsonb(l) ORDER BY l.position) FROM (
@@ -129,11 +136,6 @@ SELECT state, cancel_requested_at IS NOT NULL AS cancelled, last_plan >= :plan_n
     ) AS attempts
 FROM orders WHERE id = :order_id FOR UPDATE
 """)
-
-_LOCK_OFFERS = text(
-    "SELECT 1 FROM offers WHERE ean = ANY(:eans) AND supplier = ANY(:suppliers) ORDER BY supplier, sku "
-    "FOR NO KEY UPDATE"
-)
 
 _MINT = text("""
 WITH plan AS (
@@ -232,11 +234,6 @@ def lock(tx: Transaction, order_id: int, plan_no: int) -> Locked:
     """Lock the order's row and look again at what may have changed since it was read."""
     row = tx.execute(_LOCK, {"order_id": order_id, "plan_no": plan_no}).one()
     return Locked(OrderState(row.state), row.cancelled, row.planned, row.attempts or {})
-
-
-def lock_offers(tx: Transaction, eans: Sequence[str], suppliers: Sequence[str]) -> None:
-    """Lock the offers of these articles in key order: nobody else reserves or changes them until the end."""
-    tx.execute(_LOCK_OFFERS, {"eans": list(eans), "suppliers": list(suppliers)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def approve(database: Database, number: int, *, by: str, now: datetime) -> tuple
         if proposal.state == "approved":
             return _became(tx, row), False
         if proposal.state == "open":
-            if proposal.proposed_by == by:
+            if proposal.proposed_by.casefold() == by.casefold():  # a login is one person, however it is written
                 raise RefusedError(_ANOTHER_PERSON.format(number=number, by=by))
             version, _ = store(tx, read(row.document, number), by=by, now=now, base=proposal.base)
             _decide(tx, number, "approved", by, now)
@@ -139,10 +139,11 @@ def _newest(tx: Transaction) -> int | None:
 
 
 def _became(tx: Transaction, row: Row[Any]) -> int:
+    # Not by its digest: a newer Dropwright stores the same configuration with its own new settings.
     version = configurations.c
-    same = (version.digest == row.digest, version.id > row.base_id)
-    became: int = tx.execute(select(version.id).where(*same).order_by(version.id).limit(1)).scalar_one()
-    return became
+    later = (version.id > row.base_id, version.applied_at == row.decided_at)
+    became: int | None = tx.execute(select(version.id).where(*later).order_by(version.id).limit(1)).scalar()
+    return row.base_id if became is None else became
 
 
 def _decide(tx: Transaction, number: int, outcome: State, by: str, now: datetime) -> None:

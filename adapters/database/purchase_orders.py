@@ -218,11 +218,13 @@ def end(tx: Transaction, purchase_order_id: int, state: PurchaseOrderState, *, n
     )
     tx.execute(closing.values(submission=SubmissionState.WITHDRAWN, fence=purchase_orders.c.fence + 1))
     tasks.close_open_ones(tx, purchase_order_id=purchase_order_id, now=now, answer=f"the purchase order ended: {state}")
+    if not ended:  # how it ended first decides: what has shipped is not given back
+        return False
     if state is PurchaseOrderState.SHIPPED:
         reservations.consume(tx, purchase_order_id, now=now)
     else:
         reservations.release(tx, purchase_order_id, now=now)
-    return ended
+    return True
 
 
 def end_all(tx: Transaction, purchase_order_ids: Sequence[int], state: PurchaseOrderState, *, now: datetime) -> None:

@@ -101,12 +101,19 @@ WHERE p.order_id = ANY(:ids) AND r.state IN ('held', 'consumed') AND r.expires_a
 """
 _EXPIRE = text(_SETTLE.format(due=_OF_ORDERS))
 
+# A feed that names a time in each row speaks as of that time: of a row that is unchanged, as of when it last was not.
 _BY_FEED = """
 JOIN feed_rows f ON f.supplier = r.supplier AND f.feed = :feed AND f.sku = r.sku
 LEFT JOIN supply_terms t ON t.supplier = r.supplier
 WHERE r.supplier = :supplier AND r.state = 'consumed'
-    AND r.consumed_at + coalesce(t.stock_visible_after, '0') <= CAST(:told_at AS timestamptz)
-    AND NOT EXISTS (SELECT 1 FROM feed_staged s WHERE s.run_id = :run AND s.sku = r.sku AND s.absent)
+    AND r.consumed_at + coalesce(t.stock_visible_after, '0') <= CASE WHEN :timed THEN coalesce(
+        (SELECT least(coalesce(s.observed_at, CAST(:told_at AS timestamptz)), CAST(:begun AS timestamptz))
+            FROM feed_staged s WHERE s.run_id = :run AND s.sku = r.sku LIMIT 1),
+        (SELECT o.observed_at FROM offers o WHERE o.supplier = r.supplier AND o.sku = r.sku)
+    ) ELSE CAST(:told_at AS timestamptz) END
+    AND NOT EXISTS (
+        SELECT 1 FROM feed_staged s WHERE s.run_id = :run AND s.sku = r.sku AND (s.absent OR s.quantity IS NULL)
+    )
 """
 _TAKE_IN = text(_SETTLE.format(due=_BY_FEED))
 
@@ -265,7 +272,14 @@ def take_in(tx: Transaction, run: FeedRun, *, now: datetime) -> int:
     """
     if "quantity" not in run.fields:
         return 0
-    given = {"supplier": run.supplier, "feed": run.feed, "run": run.id, "told_at": run.told_at}
+    given = {
+        "supplier": run.supplier,
+        "feed": run.feed,
+        "run": run.id,
+        "told_at": run.told_at,
+        "begun": max(run.told_at, run.started_at),
+        "timed": "observed_at" in run.fields,
+    }
     return tx.execute(_TAKE_IN, {**given, "state": "taken_in", "now": now}).rowcount
 
 

@@ -20,6 +20,13 @@ SELECT p.plan_no, p.planned_at, p.mode, p.configuration_id, p.reasons, p.shortag
 FROM plans p WHERE p.order_id = :order_id ORDER BY p.plan_no
 """)
 
+_SHORT = text("""
+SELECT t.at AS planned_at, t.detail -> 'reasons' AS reasons FROM timeline t
+WHERE t.order_id = :order_id AND t.event = 'order.short'
+    AND t.at > coalesce((SELECT max(p.planned_at) FROM plans p WHERE p.order_id = :order_id), '-infinity')
+ORDER BY t.at DESC, t.id DESC LIMIT 1
+""")
+
 _PINS = text("SELECT urgent, only_supplier, excluded FROM route_pins WHERE order_id = :order_id")
 
 _PIN = text("""
@@ -43,9 +50,23 @@ class PlanRecord:
     purchase_orders: Sequence[dict[str, str]]
 
 
+@dataclass(frozen=True)
+class ShortPlan:
+    """What planning found where nothing could be ordered; ``reasons`` as in a plan."""
+
+    planned_at: datetime
+    reasons: dict[str, Any]
+
+
 def plans_of(tx: Transaction, order_id: int) -> list[PlanRecord]:
     """List an order's plans, oldest first."""
     return [PlanRecord(**dict(row._mapping)) for row in tx.execute(_PLANS, {"order_id": order_id})]
+
+
+def short_of(tx: Transaction, order_id: int) -> ShortPlan | None:
+    """Read why an order could not be planned last time; None where a plan came after it."""
+    row = tx.execute(_SHORT, {"order_id": order_id}).one_or_none()
+    return ShortPlan(row.planned_at, row.reasons) if row else None
 
 
 def pins_of(tx: Transaction, order_id: int) -> Pins:

@@ -11,7 +11,7 @@ import typer
 from activities.delivery import OrderDelivery
 from activities.intake import Intake, UnknownChannelError
 from activities.registry import build_dependencies
-from adapters.database import registers, views
+from adapters.database import registers, route_views, views
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
 from adapters.database.engine import Database
 from adapters.errors import UnexpectedReply
@@ -22,6 +22,7 @@ from models.statuses import OrderState
 from starter import pages, shapes
 from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, say, write_json
 from starter.opening import TemporalAwayError, connect_temporal, opened_database
+from starter.plan_pages import brief_shape
 from starter.references import the_order
 
 Reference = Annotated[
@@ -72,14 +73,17 @@ def show_order(
 
     JSON: {"order", "name", "state", "stage", "workflow_id", …, "awaits": [{"what", "since", "until", "then"}],
     "lines": […], "purchase_orders": [{"number", "supplier", "supplier_number", "costs", "checks", "parcels", …}],
-    "tasks": [{"task", "question", "evidence", "alternatives": [{"answer", "command", …}]}], "incidents": […],
-    "timeline": [{"at", "actor", "event", "purchase_order", "detail"}], "personal": only with --personal}
+    "plan": the newest, {"plan", "planned_at", "cost", "lines": [{"ean", "quantity", "gets": {supplier: units}, "lost":
+    {supplier: reason}}]}, "tasks": [{"task", "question", "evidence", "alternatives": [{"answer", "command", …}]}],
+    "incidents": […], "timeline": [{"at", "actor", "event", "purchase_order", "detail"}], "personal": only with --personal}
     """
     with opened_database(read_settings()) as database:
         order = the_order(database, reference)
         configuration = _configuration(database)
         with database.begin() as tx:
             shape = shapes.order_page(views.read_page(tx, order), configuration, datetime.now(UTC))
+            plans, short = route_views.plans_of(tx, order.id), route_views.short_of(tx, order.id)
+            shape["plan"] = brief_shape(plans, short)
             details = views.personal_details(tx, order.id) if personal else None
     if as_json:
         write_json(shape | ({"personal": details} if details else {}))

@@ -8,7 +8,7 @@ import typer
 from adapters.database import proposals
 from adapters.database.engine import Database, Transaction
 from models.configuration import Configuration
-from starter.applying import Outcome, describe, refuse_to_strand, standing, tell
+from starter.applying import Outcome, change_lines, refuse_to_strand, standing, tell
 from starter.configuration_files import Change, differences
 from starter.console import AsJson, CommandFailedError, Who, acting, console, print_table, read_settings, write_json
 from starter.opening import opened_database
@@ -42,8 +42,8 @@ def list_proposals(
     rows = [_row(one) for one, _ in found]
     print_table([key.replace("_", " ") for key in rows[0]], [list(row.values()) for row in rows])
     for one, changes in found:
-        for change in changes:
-            console().print(f"{one.id}: {describe(change)}")
+        for line in change_lines(changes):
+            console().print(f"{one.id}: {line}")
 
 
 def _row(one: proposals.Proposal) -> dict[str, Any]:

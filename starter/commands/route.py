@@ -10,7 +10,7 @@ from adapters.database.configurations import ConfigurationStore
 from adapters.database.planning import Pins
 from starter.console import AsJson, CommandFailedError, Who, acting, console, read_settings, write_json
 from starter.opening import opened_database
-from starter.plan_pages import plan_shape, print_pins, print_plan
+from starter.plan_pages import plan_shape, print_pins, print_plan, print_short, short_shape
 from starter.references import the_order
 
 app = typer.Typer(no_args_is_help=True, help="Why an order's lines go where they go, and a word on where they should.")
@@ -34,26 +34,31 @@ def explain(
     JSON: {"order", "pins": {"urgent", "only_supplier", "excluded"}, "plans": [{"plan", "planned_at", "mode",
     "configuration_id", "cost", "gap", "rules", "shares": {supplier: {"cost", "units", "ship_on", "arrive_on"}},
     "lines": [{"line_id", "ean", "quantity", "rules", "candidates": [{"supplier", "because", "units", "available",
-    "cost": {factor: amount}, "total", "detail"}]}], "unroutable", "shortage", "purchase_orders", "rates"}]}
+    "cost": {factor: amount}, "total", "detail"}]}], "unroutable", "shortage", "purchase_orders", "rates"}],
+    "short": {"planned_at", "lines", …}}; "short" says why nothing could be ordered, null where the last plan stands.
     """
     with opened_database(read_settings()) as database:
         order = the_order(database, reference)
         with database.begin() as tx:
             plans, pins = route_views.plans_of(tx, order.id), route_views.pins_of(tx, order.id)
+            short = route_views.short_of(tx, order.id) if plan is None else None
     chosen = [one for one in plans if plan in (None, one.plan_no)]
     if plan is not None and not chosen:
         raise CommandFailedError(f"{order.name} has no plan {plan}; it has {len(plans)}")
     if as_json:
         word = {"urgent": pins.urgent, "only_supplier": pins.only_supplier, "excluded": sorted(pins.excluded)}
-        write_json({"order": order.reference, "pins": word, "plans": [plan_shape(one) for one in chosen]})
+        found = {"plans": [plan_shape(one) for one in chosen], "short": short_shape(short) if short else None}
+        write_json({"order": order.reference, "pins": word, **found})
         return
     print_pins(pins)
-    if not chosen:
+    if not chosen and short is None:
         console().print(
-            f"{order.name} has not been planned yet: `dropwright order show {reference}` says what it waits for"
+            f"{order.name} has not been planned yet: `dropwright order show '{reference}'` says what it waits for"
         )
     for one in chosen:
-        print_plan(one)
+        print_plan(one, order.total.currency)
+    if short is not None:
+        print_short(short)
 
 
 @app.command("pin")

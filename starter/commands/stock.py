@@ -9,7 +9,7 @@ import typer
 from activities.registry import build_dependencies
 from activities.stock_watch import DAY, stocked
 from adapters.database import reservation_drift, reservations, stock_cover
-from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, write_json
+from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, say, write_json
 from starter.opening import opened_database
 from workflows.decisions.stock_cover import running_out
 
@@ -136,6 +136,8 @@ def short(*, as_json: AsJson = False) -> None:
         write_json([row._asdict() for row in rows])
         return
     print_table(("supplier", "SKU", "EAN", "in stock", "promised", "orders"), [list(row) for row in rows])
+    if not rows:
+        say("no supplier has less than orders were promised of it")
 
 
 @app.command("drift")
@@ -163,5 +165,8 @@ def drift(
         write_json({"recomputed": recompute, "drifts": [one._asdict() for one in found]})
         return
     print_table(("kind", "supplier", "SKU", "purchase order", "reserved", "should be"), [list(one) for one in found])
-    if found and recompute:
-        console().print(f"{len(found)} put right")
+    if found:
+        put_right = f"{len(found)} put right" if recompute else "`--recompute` puts it right"
+        console().print(put_right)
+    else:
+        say("everything that is reserved agrees with the open orders")

@@ -59,6 +59,7 @@ class News:
     def __init__(self, shop: Shop) -> None:
         self.shop, self.world, self.temporal = shop, shop.world, RecordedTemporal()
         self.runs = 0
+        self.later = timedelta(seconds=30)  # looks come so much after the newest feed
 
     @property
     def at(self) -> datetime:
@@ -107,7 +108,7 @@ class News:
 
     def _environment(self) -> ActivityEnvironment:
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, started_time=self.at + timedelta(seconds=30))
+        environment.info = replace(environment.info, started_time=self.at + self.later)
         return environment
 
     @property
@@ -148,7 +149,8 @@ async def test_an_order_hears_when_enough_of_what_it_lacks_has_arrived(news: New
     told = await news.tell(step)
 
     assert told == Told(channels=0, woken=1)
-    assert news.temporal.signals == [(workflow_of(order), "stock_arrived", StockArrived(event_id=f"run:{step.run_id}"))]
+    event = StockArrived(event_id=f"run:{step.run_id}:20260302T090130.000000")
+    assert news.temporal.signals == [(workflow_of(order), "stock_arrived", event)]
 
 
 async def test_the_sweep_wakes_orders_for_units_that_another_order_gave_back(news: News) -> None:
@@ -158,7 +160,21 @@ async def test_the_sweep_wakes_orders_for_units_that_another_order_gave_back(new
     assert await news.sweep() == 1
     assert await news.sweep() == 0
     ((workflow_id, _, message),) = news.temporal.signals
-    assert (workflow_id, message.event_id) == (workflow_of(order), "look:202603020901")
+    assert (workflow_id, message.event_id) == (workflow_of(order), "look:20260302T090130.000000")
+
+
+async def test_more_units_within_the_same_minute_are_more_news(news: News) -> None:
+    order = news.waiting(4)
+    news.arrives(4)
+    assert await news.sweep() == 1
+    news.shop.short(order, at=START + timedelta(seconds=100))  # others were quicker
+    news.shop.execute("UPDATE offers SET quantity = 6 WHERE supplier = 'bts'")
+
+    news.later = timedelta(seconds=45)
+    assert await news.sweep() == 1
+
+    (_, _, first), (_, _, second) = news.temporal.signals
+    assert first.event_id != second.event_id
 
 
 async def test_of_fifty_orders_that_wait_for_three_units_three_are_woken_whoever_looks(news: News) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
+from temporalio.exceptions import ApplicationError
 
 from activities import planning as planning_activity
 from adapters.database import purchase_orders, reservations, route_views
+from adapters.database.configurations import apply
 from adapters.database.planning import Pins
+from models.configuration import Configuration
 from models.contracts import OrderRequest, PlanResult, PlanVerdict, PurchaseOrderEnding
 from tests.activities.broken_commit import BrokenCommit
 from tests.activities.world import ARTICLE, START, World, eur, ref
@@ -104,6 +107,16 @@ def test_a_bundle_is_reserved_as_its_parts_from_whoever_has_them(world: World) -
     assert [(part["ean"], part["per_unit"]) for part in parts] == [(ARTICLE, 2), (OTHER, 1)]
 
 
+def test_a_split_line_of_thirteen_takes_ten_of_ten_and_three_of_fifteen(world: World) -> None:
+    world.configure(routing={"choose": "priority", "split_lines": True})
+    stock(world, "bts", **{e(ARTICLE): 10})
+    stock(world, "nova", **{e(ARTICLE): 15})
+    order = sold(world, (ARTICLE, 13))
+    assert {one.profile.supplier: one.units for one in world.plan(order).purchase_orders} == {"bts": 10, "nova": 3}
+    assert reserved(world) == {("bts", ARTICLE): 10, ("nova", ARTICLE): 3}
+    assert world.plan(order, 2).verdict is PlanVerdict.NOTHING_OPEN
+
+
 def test_two_bundles_share_a_part_and_only_as_many_are_planned_as_there_are_parts(world: World) -> None:
     world.configure(stock={"bundles": {"BUNDLE1": {ARTICLE: 2}, "BUNDLE2": {ARTICLE: 1, OTHER: 1}}})
     stock(world, "bts", **{e(ARTICLE): 4, e(OTHER): 9})
@@ -122,32 +135,34 @@ def test_who_finds_the_stock_gone_plans_again_with_what_is_left(world: World, mo
         with world.database.begin() as tx:
             tx.execute(text("UPDATE offers SET reserved = 1 WHERE supplier = 'bts'"))
 
-    _around_reserving(monkeypatch, [quicker])
+    _before_reserving(monkeypatch, [quicker])
     (planned,) = world.plan(order).purchase_orders
     assert planned.profile.supplier == "nova"
 
 
-def test_who_is_beaten_three_times_locks_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_beaten_again_and_again_is_attempted_again_and_holds_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stock(world, "bts", **{e(ARTICLE): 20})
     stock(world, "nova", **{e(ARTICLE): 0})
     order = sold(world, (ARTICLE, 2))
 
-    def quicker(left: int) -> Callable[[], None]:
-        def take() -> None:
-            with world.database.begin() as tx:
-                tx.execute(text("UPDATE offers SET quantity = :left WHERE supplier = 'bts'"), {"left": left})
-
-        return take
+    def leave(left: int) -> None:
+        with world.database.begin() as tx:
+            tx.execute(text("UPDATE offers SET quantity = :left WHERE supplier = 'bts'"), {"left": left})
 
     # each time what was counted on is gone before it is reserved, and back before it is looked at again
-    tries = _around_reserving(monkeypatch, [quicker(1)] * 3, after=lambda: None if len(tries) > 3 else quicker(20)())
-    (planned,) = world.plan(order).purchase_orders
-    assert (planned.units, len(tries)) == (2, 4)
+    tries = _before_reserving(monkeypatch, [lambda: leave(1)] * planning_activity.TRIES)
+    read = planning_activity.stock_views.offers_of
+    monkeypatch.setattr(planning_activity.stock_views, "offers_of", lambda *a, **b: (leave(20), read(*a, **b))[1])
+    with pytest.raises(ApplicationError, match="stock was taken"):
+        world.plan(order)
+    assert len(tries) == planning_activity.TRIES
+    assert (reserved(world), held(world), world.rows("SELECT 1 FROM plans")) == ({}, 0, [])
+    assert world.plan(order).verdict is PlanVerdict.PLANNED
 
 
-def _around_reserving(
-    patch: pytest.MonkeyPatch, happen: list[Callable[[], None]], after: Callable[[], None] | None = None
-) -> list[int]:
+def _before_reserving(patch: pytest.MonkeyPatch, happen: list[Callable[[], None]]) -> list[int]:
     tries: list[int] = []
     real = reservations.take
 
@@ -155,10 +170,7 @@ def _around_reserving(
         if len(tries) < len(happen):
             happen[len(tries)]()
         tries.append(1)
-        reserved = real(*args, **more)
-        if after is not None:
-            after()
-        return reserved
+        return real(*args, **more)
 
     patch.setattr(planning_activity.reservations, "take", take)
     return tries
@@ -282,3 +294,31 @@ def test_what_suppliers_said_is_kept_before_the_plan_is_made(world: World) -> No
     assert offer == {"quantity": 7, "reserved": 2}
     with world.database.begin() as tx:
         assert purchase_orders.of_plan(tx, order.order_id, 1).shortage is None
+
+
+def test_an_article_that_becomes_a_bundle_while_it_is_on_order_is_not_ordered_once_more(world: World) -> None:
+    stock(world, "bts", **{e(ARTICLE): 2, e(OTHER): 9})
+    stock(world, "nova", **{e(ARTICLE): 0, e(THIRD): 9})
+    order = sold(world, (ARTICLE, 2))
+    (first,) = world.plan(order).purchase_orders
+    world.configure(stock={"bundles": {ARTICLE: {OTHER: 2, THIRD: 1}}})
+    assert world.plan(order, 2).verdict is PlanVerdict.NOTHING_OPEN
+    world.run(world.ends.end_purchase_order, PurchaseOrderEnding(**ref(first).model_dump(), ending="rejected"))
+    again = world.plan(order, 2).purchase_orders
+    assert {one.profile.supplier: one.units for one in again} == {"bts": 4, "nova": 2}
+
+
+def test_an_order_is_asked_about_though_the_supplier_that_cancelled_it_was_taken_out_since(world: World) -> None:
+    stock(world, "bts", **{e(ARTICLE): 2})
+    stock(world, "nova", **{e(ARTICLE): 0})
+    order = sold(world, (ARTICLE, 2))
+    (first,) = world.plan(order).purchase_orders
+    ending = PurchaseOrderEnding(**ref(first).model_dump(), ending="cancelled_by_supplier")
+    world.run(world.ends.end_purchase_order, ending)
+    document = world.configurations.current().configuration.model_dump(mode="json")
+    del document["suppliers"]["bts"]
+    document["routing"]["priority"] = ["nova"]
+    apply(world.database, Configuration.model_validate(document), by="test", now=START)
+    world.configurations._read_at = float("-inf")
+    assert world.plan(order, 2, excluded=("bts",)).verdict is PlanVerdict.SHORT
+    assert world.tasks() == ["cancelled_by_supplier"]

@@ -126,6 +126,23 @@ def test_an_order_of_which_only_a_part_shipped_says_so(world: World) -> None:
     assert world.tasks() == ["refund_due"]
 
 
+def test_a_parcel_that_closes_the_books_leaves_no_refund_unasked_for(world: World) -> None:
+    world.bts.stock[ARTICLE] = 3
+    first, second = world.planned(3, 2)
+    world.run(world.choosing.choose_shipping, ref(first))
+    world.run(world.submission.submit_purchase_order, submit(first))
+    ships(world, first)
+    ending = PurchaseOrderEnding(**ref(second).model_dump(), ending=PurchaseOrderState.CANCELLED)
+    world.run(world.ends.end_purchase_order, ending)
+
+    for attempt in (1, 2):
+        closed = world.run(world.storefronts.fulfil, fulfil(first), attempt=attempt)
+        assert closed.order_ending is OrderState.PARTIALLY_SHIPPED
+
+    assert world.tasks() == ["refund_due"]
+    assert "2 units" in world.only("SELECT question FROM tasks")["question"]
+
+
 @pytest.mark.parametrize(
     ("state", "ending"),
     [(PurchaseOrderState.TEST_PLACED, OrderState.TEST_PLACED), (PurchaseOrderState.OBSERVED, OrderState.OBSERVED)],

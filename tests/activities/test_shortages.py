@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from adapters.database import route_views
 from models.backordering import CustomerChoice, ShortageAction
 from models.contracts import OrderEnding, OrderRequest, PlanVerdict, ShortageWord
 from models.tasks import TaskCategory
@@ -46,6 +47,22 @@ def test_an_order_waits_until_the_same_day_with_each_plan_and_then_a_person_is_a
     assert later == first
     assert (over.action, over.until) == (PERSON, None)
     assert shop.events(order).count("order.awaits_stock") == 1
+
+
+def test_why_nothing_could_be_ordered_is_kept_until_a_plan_stands(world: World) -> None:
+    shop = Shop(world, action="wait")
+    order = shop.order(2)
+
+    assert shop.short(order).missing == (f"2 x {ARTICLE}",)
+    with world.database.begin() as tx:
+        short = route_views.short_of(tx, order.order_id)
+    shop.stock(2)
+    shop.plan(order)
+
+    assert short is not None
+    assert {one["because"] for one in short.reasons["lines"][0]["candidates"]} == {"not enough stock"}
+    with world.database.begin() as tx:
+        assert route_views.short_of(tx, order.order_id) is None
 
 
 def test_stock_that_is_planned_after_all_takes_the_question_back(world: World) -> None:
@@ -115,6 +132,25 @@ def test_a_supplier_that_cancelled_is_named_to_the_person(world: World) -> None:
 
     assert world.tasks() == ["cancelled_by_supplier"]
     assert "BTSWholesaler" in world.only("SELECT question FROM tasks WHERE state = 'open'")["question"]
+
+
+def test_a_question_that_was_answered_before_a_reset_is_not_waited_for_again(world: World) -> None:
+    shop = Shop(world, ship_available=True)
+    shop.stock(5, OTHER)
+    order = shop.order(1, 1, articles=(ARTICLE, OTHER))
+    before = shop.plan(order)
+    assert before.shortage is not None
+    assert shop.plan(order) == before  # an attempt whose answer was lost
+
+    shop.execute("UPDATE tasks SET state = 'answered', answer = 'wait', closed_at = now()")
+    after = shop.plan(order)
+
+    assert after.purchase_orders == before.purchase_orders
+    assert after.shortage is not None
+    assert after.shortage.task is None
+    assert (after.shortage.action, after.shortage.then) == (WAIT, PERSON)
+    assert after.shortage.until is not None
+    assert after.shortage.until <= START + timedelta(seconds=shop.plans)
 
 
 # Asking the customer.
@@ -215,10 +251,10 @@ def test_a_customer_takes_something_else_at_the_price_that_was_paid(world: World
 
 
 @pytest.mark.parametrize(("there", "offered"), [(2, [OTHER]), (1, [])])
-def test_only_what_is_there_in_full_is_offered_instead(world: World, there: int, offered: list[str]) -> None:
+def test_only_what_suppliers_now_have_in_full_is_offered_instead(world: World, there: int, offered: list[str]) -> None:
     shop = Shop(world, action="ask_customer")
     world.configure(stock={"substitutes": {ARTICLE: [OTHER, "NOBODYS"]}})
-    keep_offer(shop, OTHER, there)
+    shop.stock(there, OTHER)
 
     shop.asked(2)
 

@@ -341,3 +341,14 @@ def test_an_account_hold_gives_the_claim_back_and_is_no_refusal_of_the_order(wor
         world.run(world.submission.submit_purchase_order, submit(order))
     assert fence_of(world, order) == "ready"
     assert world.tasks() == ["account_hold"]
+
+
+@pytest.mark.parametrize(
+    ("said", "state"), [(SupplierState.ACKNOWLEDGED, "consumed"), (SupplierState.AWAITING_PAYMENT, "held")]
+)
+def test_what_a_supplier_acknowledges_as_it_takes_an_order_is_consumed_at_once(
+    world: World, said: SupplierState, state: str
+) -> None:
+    world.bts.first_state = said
+    world.placed(2)
+    assert world.rows("SELECT state, quantity FROM reservations") == [{"state": state, "quantity": 2}]

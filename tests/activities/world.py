@@ -345,9 +345,9 @@ def fulfil(order: PurchaseOrderRequest, *, complete: bool = True) -> FulfilReque
     return FulfilRequest(**ref(order).model_dump(), complete=complete)
 
 
-def build_world(url: str) -> World:
+def build_world(url: str, *, connections: int = 10) -> World:
     """Build everything on an emptied database: one shop, and the suppliers bts and nova in this order of preference."""
-    database = Database(url, pool_size=10)
+    database = Database(url, pool_size=connections)
     with database.begin() as tx:
         names = tx.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars()
         emptied = ", ".join(name for name in names if name != "alembic_version")

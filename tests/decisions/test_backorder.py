@@ -95,6 +95,14 @@ def test_a_word_overrules_the_policy(action: ShortageAction) -> None:
     assert decision.until == (NOW + 3 * DAY if action in (WAIT, CUSTOMER) else None)
 
 
+@pytest.mark.parametrize("then", ["ask_customer", "cancel"])
+def test_who_has_it_wait_is_asked_again_whatever_the_policy_does_then(then: str) -> None:
+    policy, word = settings(action="wait", then=then), ShortageWord(action=WAIT, until=NOW + DAY, then=PERSON)
+
+    assert decided(policy, word=word).then is PERSON
+    assert decided(policy, word=word, now=NOW + 2 * DAY).action is PERSON
+
+
 def test_a_word_to_wait_that_has_run_out_leads_on() -> None:
     word = ShortageWord(action=WAIT, until=NOW)
 

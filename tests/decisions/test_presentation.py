@@ -3,9 +3,10 @@ from decimal import Decimal
 
 import pytest
 
+from models.backordering import ShortageAction
 from models.commands import CommandName
 from models.configuration import SEVEN_CHECKS
-from models.contracts import OrderRequest, PurchaseOrderRequest
+from models.contracts import OrderRequest, PurchaseOrderRequest, Shortage
 from models.money import Money
 from models.orders import Address, IncomingOrder
 from models.statuses import Mode
@@ -148,3 +149,22 @@ def test_a_summary_says_how_much_of_what_for_how_much() -> None:
     single_test = ORDER.model_copy(update={"lines": 1, "test": True})
     assert search_attributes.order_summary(single_test) == "#1001 · 1 line · 89.50 EUR · test"
     assert search_attributes.purchase_order_summary(PURCHASE_ORDER) == "#1001 at BTSWholesaler · 3 units · DW-7-11"
+
+
+def test_an_order_that_waits_says_for_what_until_when_and_what_then() -> None:
+    until = datetime(2026, 3, 9, 12, tzinfo=UTC)
+    shortage = Shortage(
+        action=ShortageAction.WAIT,
+        units=2,
+        missing=("2 x 4006381333931",),
+        until=until,
+        then=ShortageAction.ASK_CUSTOMER,
+    )
+
+    details = order_details(ORDER, "AwaitingStock", None, [], held=False, shortage=shortage)
+
+    assert (
+        "2 units are missing: 2 x 4006381333931. Waiting until 09 Mar 2026 12:00:00Z; then the customer is asked."
+        in details
+    )
+    assert "`dropwright route explain '#1001'`" in details

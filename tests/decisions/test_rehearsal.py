@@ -239,7 +239,7 @@ def test_what_made_a_difference_is_the_rule_that_is_new_or_gone_or_else_the_sett
     after = configuration(routing={"rules": [new], "promise_days": 3})
     changes = changes_between(before, after)
     moved = replayed(outcome(("a", 2), rules=("old",)), outcome(("b", 2), rules=("new",)))
-    assert made_by(moved, changes) == ("rule new", "without rule old", "routing.promise_days")
+    assert made_by(moved, changes) == ('rule "new"', 'without rule "old"', "routing.promise_days")
 
 
 def test_a_supplier_that_is_down_is_named_first_and_only_where_it_delivered() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from sqlalchemy import Connection, create_engine, text
 
@@ -29,6 +30,7 @@ class Hold:
     write: str  # INSERT or UPDATE
     when: str
     run_of: str = ""  # the supplier whose run the row must be of, where the row itself does not say it
+    at: Literal["before", "after", "commit"] = "before"  # the row is written, once it is, or its transaction commits
 
 
 class Holds:
@@ -103,9 +105,14 @@ async def until(true: Callable[[], bool], what: str, within: float = HELD_WITHIN
 
 
 def _trigger(hold: Hold, key: int) -> str:
+    kind, moment, deferred = {
+        "before": ("", "BEFORE", ""),
+        "after": ("", "AFTER", ""),
+        "commit": ("CONSTRAINT", "AFTER", "DEFERRABLE INITIALLY DEFERRED"),
+    }[hold.at]
     return (
-        f"CREATE TRIGGER hold_{hold.name} BEFORE {hold.write} ON {hold.table} FOR EACH ROW WHEN ({hold.when}) "
-        f"EXECUTE FUNCTION wait_for_the_test({key}, '{hold.run_of}')"
+        f"CREATE {kind} TRIGGER hold_{hold.name} {moment} {hold.write} ON {hold.table} {deferred} "
+        f"FOR EACH ROW WHEN ({hold.when}) EXECUTE FUNCTION wait_for_the_test({key}, '{hold.run_of}')"
     )
 
 

@@ -256,7 +256,7 @@ async def answering(url: str, processes: ProcessGroup, name: str) -> None:
 @asynccontextmanager
 async def running_scene(workdir: Path, announce: Announce, seed: int) -> AsyncIterator[Scene]:
     """Start servers and simulated systems, with tables and configuration; our own processes are the caller's to start."""
-    with embedded_stack(workdir, announce, ui=False) as stack, _migrated(stack) as database:
+    with embedded_stack(workdir, announce, ui=False) as stack, migrated(stack) as database:
         async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
             api_port = free_port()
             systems = await _start_systems(stack.processes, workdir, api_port, seed, http)
@@ -277,7 +277,8 @@ async def running_scene(workdir: Path, announce: Announce, seed: int) -> AsyncIt
 
 
 @contextmanager
-def _migrated(stack: Stack) -> Iterator[Database]:
+def migrated(stack: Stack) -> Iterator[Database]:
+    """Make the tables, and open the database."""
     upgrade(stack.database_url)
     database = Database(stack.database_url, pool_size=4)
     try:

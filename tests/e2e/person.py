@@ -110,9 +110,12 @@ class Person:
                 return _say(CommandName.RELEASE)
 
     async def _settle_doubt(self, task: Task) -> Command | None:
-        """Look for an order with these lines in the supplier's portal."""
+        return self._settle(task, await self.scene.systems.supplier_orders())
+
+    def _settle(self, task: Task, there: list[dict[str, Any]]) -> Command | None:
+        """Look for an order with these lines in the supplier's portal; wait a while before it is said that there is none."""
         lines = frozenset((line["ean"], line["quantity"]) for line in task["evidence"]["request"]["lines"])
-        for order in await self.scene.systems.supplier_orders():
+        for order in there:
             if lines == frozenset((line["ean"], line["quantity"]) for line in order["lines"]):
                 return _say(CommandName.CONFIRM_SUBMISSION, supplier_number=order["order_number"])
         early = datetime.now(UTC) - task["opened_at"] < BEFORE_RESUBMITTING

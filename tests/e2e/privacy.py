@@ -35,6 +35,12 @@ OPEN_TABLES = (
     "offers",
     "costs",
     "configurations",
+    "configuration_proposals",
+    "backorders",
+    "customer_questions",
+    "reservations",
+    "route_pins",
+    "scorecards",
 )
 
 

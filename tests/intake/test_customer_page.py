@@ -176,11 +176,20 @@ def test_a_form_that_our_page_would_not_send_changes_nothing_and_may_be_sent_aga
     assert api.post(link, data={"line-0": "wait"}).status_code == 303
 
 
-def test_a_form_of_more_than_4_kib_is_not_read(world: World, api: httpx.Client) -> None:
+def test_a_form_of_more_than_32_kib_is_not_read(world: World, api: httpx.Client) -> None:
     question, link = ask(world)
 
-    assert api.post(link, content=b"line-0=wait&x=" + b"x" * 4083).status_code == 413
+    assert api.post(link, content=b"line-0=wait&x=" + b"x" * 32755).status_code == 413
     assert answer_of(world, question) is None
+
+
+def test_an_order_of_500_lines_can_be_answered(world: World, api: httpx.Client) -> None:
+    question, link = ask(world, *[1] * 500)
+
+    answered = api.post(link, data={f"line-{number}": f"instead:{SUBSTITUTE.ean}" for number in range(500)})
+
+    assert answered.status_code == 303
+    assert len(answer_of(world, question)["lines"]) == 500
 
 
 def test_the_first_answer_stands(world: World, api: httpx.Client) -> None:

@@ -11,7 +11,8 @@ from adapters.database import proposals
 from adapters.database.engine import Database
 from models.configuration import Configuration
 from starter import applying
-from starter.configuration_files import to_toml
+from starter.applying import change_lines
+from starter.configuration_files import Change, to_toml
 from tests.starter.world import CommandLine, Shop, apply_configuration, document
 from workflows.decisions.high_impact import high_impact_changes
 
@@ -84,6 +85,8 @@ def test_a_second_person_puts_a_high_impact_rule_into_force(cli: CommandLine, fi
     assert own.exit_code == 1
     assert "somebody else must approve it" in own.stderr
 
+    assert cli.run("config", "approve", str(number), "--as", "Ana").exit_code == 1
+
     approved = cli.json("config", "approve", str(number), "--as", "ben")
     assert (approved["version"], approved["changed"]) == (before["version"] + 1, True)
     assert cli.json("config", "show")["configuration"]["routing"]["rules"][1]["name"] == "heavy"
@@ -107,6 +110,20 @@ def test_proposing_approving_and_rejecting_again_change_nothing(cli: CommandLine
     refused = cli.run("config", "reject", str(number), "--as", "ben")
     assert refused.exit_code == 1
     assert "was approved by ben" in refused.stderr
+
+
+def test_what_an_older_dropwright_proposed_is_found_under_the_version_it_became(
+    cli: CommandLine, database: Database, file: Path
+) -> None:
+    number = propose(cli, file)["proposal"]["id"]
+    older = "UPDATE configuration_proposals SET document = document - 'backorders', digest = 'older' WHERE id = :id"
+    with database.begin() as tx:
+        tx.execute(text(older), {"id": number})
+    version = cli.json("config", "approve", str(number), "--as", "ben")["version"]
+
+    again = cli.json("config", "approve", str(number), "--as", "ben")
+
+    assert (again["version"], again["changed"]) == (version, False)
 
 
 def test_a_rejected_proposal_is_not_approved_any_more(cli: CommandLine, file: Path) -> None:
@@ -205,3 +222,13 @@ def test_a_proposal_strands_no_open_order(cli: CommandLine, database: Database, 
     assert refused.exit_code == 1
     assert "open orders still need other" in refused.stderr
     assert cli.json("config", "approve", str(number), "--as", "ben", "--force")["changed"]
+
+
+def test_what_is_new_and_empty_is_left_out_of_the_lines() -> None:
+    changes = [
+        Change(path="routing.rules[new].when.tags", before=None, after="[]"),
+        Change(path="routing.rules[new].only", before=None, after='["own"]'),
+        Change(path="routing.exclude", before='["bts"]', after="[]"),
+    ]
+
+    assert change_lines(changes) == ['+ routing.rules[new].only = ["own"]', '~ routing.exclude: ["bts"] → []']

@@ -126,7 +126,7 @@ def test_a_new_rule_is_named_where_it_wins(worked: Past) -> None:
     rule = '[[routing.rules]]\nname = "not to Spain"\nwhen = { countries = ["ES"] }\nexclude = ["bts"]\n'
     name = worked.order(("E1", 1, "20"), country="ES")
     (one,) = worked.try_rules(rule)["differences"]
-    assert (one["order"], one["made_by"]) == (name, ["rule not to Spain"])
+    assert (one["order"], one["made_by"]) == (name, ['rule "not to Spain"'])
     assert one["lost"]["bts"].startswith("excluded by rule")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.database import purchase_orders
+from adapters.database import backorders, purchase_orders
 from models.statuses import PurchaseOrderState
 from tests.stock.world import NOW, StockWorld
 
@@ -98,6 +98,27 @@ def test_a_bundle_is_cancelled_as_a_whole_where_a_part_is(stocked: StockWorld) -
     assert line(stocked, order) == (0, 2, 1)
     cancel(stocked, second, order)
     assert line(stocked, order) == (0, 3, 0), "never more than was open"
+
+
+def test_units_are_given_up_only_where_no_purchase_order_covers_them(stocked: StockWorld) -> None:
+    order = stocked.order((A, 5))
+    first = bought(stocked, order, ("1", A, 2))
+    give_up = {"now": NOW, "because": "not to be had"}
+    assert stocked.do(backorders.cancel_units, order, {"1": 3}, **give_up) == {"1": 3}
+    assert stocked.do(backorders.cancel_units, order, {"1": 3}, **give_up) == {}, "an attempt that comes too late"
+    ship(stocked, first, order)
+    assert line(stocked, order) == (2, 3, 0)
+
+
+def test_of_bundles_those_are_given_up_that_lack_a_part(stocked: StockWorld) -> None:
+    order = kit(stocked, 4, a=2, b=1)
+    bought(stocked, order, ("1", A, 8))
+    second = bought(stocked, order, ("1", B, 3), supplier="nova")
+    give_up = {"now": NOW, "because": "not to be had"}
+    assert stocked.do(backorders.cancel_units, order, {"1": 1}, **give_up) == {"1": 1}
+    assert stocked.do(backorders.cancel_units, order, {"1": 1}, **give_up) == {}
+    stocked.end(second, PurchaseOrderState.REJECTED)
+    assert stocked.do(backorders.cancel_units, order, {"1": 9}, **give_up) == {"1": 3}
 
 
 def test_declined_units_neither_ship_nor_are_cancelled_here(stocked: StockWorld) -> None:

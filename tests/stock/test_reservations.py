@@ -14,6 +14,9 @@ from tests.activities.broken_commit import BrokenCommit
 from tests.stock.world import DAY, HOUR, NOW, StockWorld, buy
 
 A, B, C = "8411061000001", "8411061000002", "8411061000003"
+STAGED = """
+INSERT INTO feed_staged (run_id, position, sku, hash, quantity, observed_at) VALUES (:run, 1, :sku, 1, :quantity, :at)
+"""
 
 
 def bought(world: StockWorld, *parts: tuple[str, str, int]) -> int:
@@ -175,6 +178,32 @@ def test_a_feed_that_does_not_tell_of_an_articles_quantity_takes_nothing_in(worl
     assert (world.reserved(A), world.reserved(B)) == (0, 1)
 
 
+def test_a_feed_that_names_a_time_in_each_row_takes_in_as_of_that_time(world: StockWorld) -> None:
+    for ean in (A, B, C):
+        world.offer(ean, 9)
+    world.do(reservations.consume, bought(world, ("1", A, 1), ("2", B, 1), ("3", C, 1)), now=NOW)
+    timed = '["sku", "quantity", "observed_at"]'
+
+    run = run_of(world, 1, told_at=3 * HOUR, fields=timed)
+    for ean, at in ((A, NOW - HOUR), (B, NOW + HOUR)):
+        world.execute(STAGED, run=1, sku=f"bts-{ean}", quantity=9, at=at)
+    assert world.do(reservations.take_in, run, now=NOW + 3 * HOUR) == 1
+    assert [world.reserved(ean) for ean in (A, B, C)] == [1, 0, 1], "C's row is what it was before"
+
+    run = run_of(world, 2, told_at=4 * HOUR, fields=timed)
+    world.execute(STAGED, run=2, sku=f"bts-{A}", quantity=9, at=None)  # then it is as old as its file
+    world.execute("UPDATE offers SET observed_at = :at WHERE ean = :c", at=NOW + HOUR, c=C)  # answered live since
+    assert world.do(reservations.take_in, run, now=NOW + 4 * HOUR) == 2
+
+
+def test_a_row_without_a_quantity_takes_nothing_in(world: StockWorld) -> None:
+    world.offer(A, 9)
+    world.do(reservations.consume, bought(world, ("1", A, 1)), now=NOW)
+    run = run_of(world, 1, told_at=HOUR)
+    world.execute(STAGED, run=1, sku=f"bts-{A}", quantity=None, at=None)
+    assert world.do(reservations.take_in, run, now=NOW + HOUR) == 0
+
+
 def test_a_live_answer_takes_in_as_a_feed_does(world: StockWorld) -> None:
     world.document["suppliers"]["bts"]["terms"] = {"stock_visible_after": "1h"}
     world.configure()
@@ -274,3 +303,17 @@ def test_a_reservation_whose_commit_was_lost_is_there_as_a_whole_or_not_at_all(w
 
     held = [("held", 2), ("held", 1)] if after else []
     assert (world.states(), world.reserved(A), world.reserved(B)) == (held, 2 * after, 1 * after)
+
+
+@pytest.mark.parametrize("second", [PurchaseOrderState.RETURNED, PurchaseOrderState.CANCELLED])
+def test_a_purchase_order_that_has_shipped_keeps_what_it_took_though_it_is_ended_again(
+    world: StockWorld, second: PurchaseOrderState
+) -> None:
+    world.offer(A, 10)
+    bought = world.buy(world.order((A, 4)), ("1", A, 4))
+    assert bought is not None
+    world.end(bought, PurchaseOrderState.SHIPPED)
+    world.end(bought, second)
+    assert (world.states(), world.reserved(A)) == ([("consumed", 4)], 4)
+    world.end(bought, PurchaseOrderState.SHIPPED)
+    assert world.reserved(A) == 4

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Event
 from typing import Any
 
 from temporalio import activity
@@ -103,6 +104,7 @@ class Part:
     on_cancel: tuple[timedelta, StepVerdict] = (timedelta(0), StepVerdict.DONE)
     straggler: tuple[timedelta, StepVerdict] = (24 * HOUR, StepVerdict.CANCELLED)
     tracked: int = 0
+    quotes: list[StepResult] = field(default_factory=list)  # one after the other, then a rate is chosen
 
     def profile(self, supplier: str) -> SupplierProfile:
         """Describe this supplier as planning does."""
@@ -141,6 +143,7 @@ class Play:
     orders: dict[int, PurchaseOrderRequest] = field(default_factory=dict)
     fulfilled: list[tuple[datetime, int]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    gates: dict[str, Event] = field(default_factory=dict)  # an activity of this name goes on when its gate opens
 
     @property
     def request(self) -> OrderRequest:
@@ -202,7 +205,10 @@ class Stubs:
 
     def _play(self, request: Any) -> Play:
         play = self.plays[request.order_id]
-        play.calls.append(activity.info().activity_type)
+        name = activity.info().activity_type
+        play.calls.append(name)
+        if name in play.gates:
+            play.gates[name].wait(PATIENCE)
         return play
 
     def _part(self, request: PurchaseOrderRef) -> Part:
@@ -276,8 +282,9 @@ class Stubs:
 
     @activity.defn
     def choose_shipping(self, request: PurchaseOrderRef) -> StepResult:
-        _not_before(activity.info().scheduled_time + self._part(request).unreachable)
-        return DONE
+        part = self._part(request)
+        _not_before(activity.info().scheduled_time + part.unreachable)
+        return part.quotes.pop(0) if part.quotes else DONE
 
     @activity.defn
     def write_shipping_choice(self, request: PurchaseOrderRef) -> StepResult:

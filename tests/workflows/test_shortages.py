@@ -186,6 +186,7 @@ async def test_what_a_person_answers_goes_into_the_next_plan(stage: Stage, comma
         assert request.word
         assert request.word.until
         assert abs(request.word.until - said_at - 2 * DAY) < HOUR
+        assert request.word.then is ASK_PERSON
 
 
 async def test_a_person_who_gives_up_cancels_the_order(stage: Stage) -> None:

@@ -78,6 +78,7 @@ def decide(
     action, until = _most_careful(_first(policy, asked=asked, allowed=allowed) for policy in policies), waited
     if word is not None:
         action, until = _askable(word.action, can_ask=can_ask), word.until or now + min(one.wait for one in policies)
+        then = word.then or then
     if action is ShortageAction.WAIT and until <= now:
         action = then
     silent = min((policy.when_silent for policy in policies), key=MILD_FIRST.index)

@@ -122,14 +122,21 @@ def open_parts(lines: Iterable[StoredLine], stock: Stock) -> list[WantedLine]:
 
 
 def _open_parts(line: StoredLine, stock: Stock) -> list[WantedLine]:
-    parts = line.parts or stock.parts_of(line.ean)
-    if parts == {line.ean: 1}:
-        open_units = line.owed - line.shipped - sum(line.running.values())
-        return [WantedLine(line.line_id, line.ean, open_units, price=line.unit_price, grams=line.grams)]
+    covered = line.shipped + sum(line.running.values())
+    parts = line.parts or _parts_now(line, stock, covered)
+    if len(parts) == 1 and set(parts.values()) == {1}:
+        (ean,) = parts
+        return [WantedLine(line.line_id, ean, line.owed - covered, price=line.unit_price, grams=line.grams)]
     return [
         WantedLine(line.line_id, ean, line.owed * per_unit - line.sent.get(ean, 0) - line.running.get(ean, 0), per_unit)
         for ean, per_unit in sorted(parts.items())
     ]
+
+
+def _parts_now(line: StoredLine, stock: Stock, covered: int) -> Mapping[str, int]:
+    """Take a line apart as the configuration says, unless some of it was ordered as one article before it said so."""
+    parts = stock.parts_of(line.ean)
+    return {line.ean: 1} if covered and sum(parts.values()) > 1 else parts
 
 
 def order_facts(

@@ -64,6 +64,7 @@ def order_details(
     parts = [*_heading(request.name, stage, question, held=held), *_asked(question)]
     if shortage is not None and question is None:
         parts.append(_missing(shortage))
+        parts.append(f"`dropwright route explain '{request.name}'` says why, for each supplier.")
     if purchase_orders:
         rows = "\n".join(_purchase_order_row(order, state) for order, state in purchase_orders)
         parts.append(f"| supplier | purchase order | units | state | |\n|---|---|---|---|---|\n{rows}")
@@ -73,11 +74,13 @@ def order_details(
 def _missing(shortage: Shortage) -> str:
     """Say what is missing, until when it is waited for, and what happens then."""
     units = "1 unit is" if shortage.units == 1 else f"{shortage.units} units are"
+    named = f": {', '.join(shortage.missing)}" if shortage.missing else ""
+    missing = f"{units} missing{named}."
     if shortage.until is None:
-        return f"{units} missing."
+        return missing
     if shortage.question_id is not None:
-        return f"{units} missing. Without an answer by {_instant(shortage.until)} the default of the question counts."
-    return f"{units} missing. Waiting until {_instant(shortage.until)}; then {_CONSEQUENCES[shortage.then]}."
+        return f"{missing} Without an answer by {_instant(shortage.until)} the default of the question counts."
+    return f"{missing} Waiting until {_instant(shortage.until)}; then {_CONSEQUENCES[shortage.then]}."
 
 
 def straggler_details(request: StragglerRequest) -> str:

@@ -229,9 +229,9 @@ def _made_by(replayed: Replayed, changes: RuleChanges) -> Iterator[str]:
         if name in changes.switched_off:
             yield f"{name} is switched off"
     yield from (f"{name} is switched on" for name in after.suppliers if name in changes.switched_on)
-    yield from (f"rule {name}" for name in after.rules if name in changes.rules)
+    yield from (f'rule "{name}"' for name in after.rules if name in changes.rules)
     yield from (
-        f"without rule {name}"
+        f'without rule "{name}"'
         for name in before.rules
         if name in changes.gone or (name in changes.rules and name not in after.rules)
     )

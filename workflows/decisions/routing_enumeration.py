@@ -92,11 +92,12 @@ def _served(problem: Problem, group: Group, units: int) -> Iterator[_Way]:
     wanted = quantities(problem, group, units)
     parts = [problem.parts[index] for index in group.parts]
     choices = [_sources(problem, part, quantity) for part, quantity in zip(parts, wanted, strict=True)]
+    shelves = [_shelf(problem, part) for part in parts]
     unrouted = sum(part.quantity for part in parts) - sum(wanted)
     for chosen in itertools.product(*choices):
         picks = tuple(itertools.chain.from_iterable(chosen))
         if _compatible(problem, picks):
-            order = tuple(_order(problem, part, one) for part, one in zip(parts, chosen, strict=True))
+            order = tuple([_order(problem, shelf, one) for shelf, one in zip(shelves, chosen, strict=True)])
             yield _Way(picks, _levels(problem, picks, unrouted), order)
 
 
@@ -141,11 +142,16 @@ def _levels(problem: Problem, picks: Picks, unrouted: int) -> Levels:
     return tuple(levels)
 
 
-def _order(problem: Problem, part: Part, picks: Picks) -> tuple[int, ...]:
-    """Put most from the candidates of high priority first; candidates of one offer, in several modes, are one."""
-    given = {problem.candidates[pick.candidate].offer: pick.quantity for pick in picks}
+def _shelf(problem: Problem, part: Part) -> Mapping[int, int]:
+    """Number a part's offers by priority; candidates of one offer, in several modes, are one."""
     offers = dict.fromkeys(problem.candidates[one].offer for one in part.candidates)
-    return tuple(-given.get(offer, 0) for offer in offers)
+    return {offer: place for place, offer in enumerate(offers)}
+
+
+def _order(problem: Problem, shelf: Mapping[int, int], picks: Picks) -> tuple[int, ...]:
+    """Put most from the offers of high priority first."""
+    drawn = sorted((shelf[problem.candidates[pick.candidate].offer], -pick.quantity) for pick in picks)
+    return (*(number for one in drawn for number in one), len(shelf))
 
 
 # Keys: levels, number of suppliers, and the order of ties line by line, as one number.

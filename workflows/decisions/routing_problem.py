@@ -130,15 +130,17 @@ def rivals(problem: Problem, mode: int) -> list[int]:
 
 def contended(problem: Problem) -> dict[int, list[int]]:
     """Map each offer that could run out to the candidates that draw on it."""
+    wanted: dict[int, dict[int, int]] = {}  # offer -> part -> units
+    for index, part in enumerate(problem.parts):
+        for one in part.candidates:
+            wanted.setdefault(problem.candidates[one].offer, {})[index] = part.quantity
+    scarce = {offer for offer, units in wanted.items() if sum(units.values()) > problem.stock[offer]}
     drawing: dict[int, list[int]] = {}
-    for index, candidate in enumerate(problem.candidates):
-        drawing.setdefault(candidate.offer, []).append(index)
-    return {
-        offer: indexes
-        for offer, indexes in drawing.items()
-        if sum(problem.parts[part].quantity for part in {problem.candidates[one].part for one in indexes})
-        > problem.stock[offer]
-    }
+    for part in problem.parts if scarce else ():
+        for one in part.candidates:
+            if (offer := problem.candidates[one].offer) in scarce:
+                drawing.setdefault(offer, []).append(one)
+    return drawing
 
 
 def restricted(problem: Problem, candidates: Set[int]) -> Problem:

@@ -78,6 +78,8 @@ def built(problem: Problem) -> Columns:
         _add_candidate(problem, columns, index, whole=whole[candidate.part])
         if whole[candidate.part] and candidate.offer not in scarce and not problem.modes[candidate.mode].bounded:
             columns.loose.add(columns.used[index])
+    if len(columns.loose) < len(problem.candidates):
+        columns.loose.clear()  # HiGHS 1.15 was seen to call a worse solution the best where only some need be told
     for group in problem.groups:
         _add_line(problem, columns, group)
     for offer, drawing in scarce.items():
@@ -192,10 +194,11 @@ def demand(to: Programme, terms: Terms, most: int) -> None:
     to.solver.addRow(-ENDLESS, float(most), len(filled), list(filled), [float(one) for one in filled.values()])
 
 
-def minimise(of: Programme, terms: Terms, seconds: float, *, all_whole: bool = True) -> Outcome:
+def minimise(of: Programme, terms: Terms, seconds: float, *, all_whole: bool = True, presolve: bool = True) -> Outcome:
     """Find the least this sum can be, in so many seconds, with all columns whole or only those that need be told."""
     import highspy
 
+    of.solver.setOptionValue("presolve", "on" if presolve else "off")
     loose = frozenset() if all_whole else of.columns.loose
     scale = _run(of, terms, seconds, whole=[column not in loose for column in range(len(of.columns.uppers))])
     solver, info = of.solver, of.solver.getInfo()

@@ -24,10 +24,12 @@ from workflows.decisions.routing_programme import (
     relaxed,
 )
 
-BRANCHES = 80  # of what is left, before it goes to the solver
+BRANCHES = 50  # of what is left, before it goes to the solver
 _SHARES, _GUESSES = (0.9, 0.5, 0.2), 20  # of a mode, and branches for each
 _NARROW = 0.001  # of the bound: the best solution is nearly always as near to it
 _ENDLESS = float("inf")
+_WAYS = ((False, True), (True, True), (True, False))  # all columns whole, and presolved
+_WHOLE = 1e-5
 _HALF = 0.5  # levels are whole numbers: what is nearer than this is equal
 Picks = tuple[Pick, ...]
 
@@ -61,16 +63,17 @@ def _unhampered(task: _Task, known: Picks) -> Solution | None:
     if best is None:
         return _in_whole_numbers(task, solving, loose, _ENDLESS)
     best, proven = _enumerated(task, loose, best)
-    return Solution(best) if proven else _narrowed(task, solving, loose, _slack(task, loose, best))
+    return Solution(best) if proven else _narrowed(task, solving, loose, best)
 
 
-def _narrowed(task: _Task, solving: Programme, loose: Relaxed, slack: float) -> Solution | None:
+def _narrowed(task: _Task, solving: Programme, loose: Relaxed, best: Picks) -> Solution | None:
     """Solve with the likeliest candidates only: if what comes out is near enough to the bound, no other can be in it."""
+    slack = _slack(task, loose, best)
     narrow = min(slack, _NARROW * loose.objective)
     found = _in_whole_numbers(task, solving, loose, narrow)
     if found is not None and (found.gap or _slack(task, loose, found.picks) <= narrow):
         return found
-    return _in_whole_numbers(task, solving, loose, slack)
+    return _in_whole_numbers(task, solving, loose, slack, best)
 
 
 def _least(problem: Problem) -> list[int]:
@@ -123,19 +126,29 @@ def _within(task: _Task, loose: Relaxed, slack: float) -> set[int]:
     }
 
 
-def _in_whole_numbers(task: _Task, solving: Programme, loose: Relaxed, slack: float) -> Solution | None:
-    """Solve with the candidates that could be in a solution this near to the bound."""
+def _in_whole_numbers(
+    task: _Task, solving: Programme, loose: Relaxed, slack: float, known: Picks | None = None
+) -> Solution | None:
+    """Solve with the candidates that could be in a solution this near to the bound; ``known`` is one of them.
+
+    What comes out must be whole, and no worse than what is known: otherwise the solver is asked again, less cleverly.
+    """
     possible = _within(task, loose, slack)
     limit(solving, {column: one in possible for one, column in enumerate(task.columns.used)})
-    for all_whole in (False, True):
+    for all_whole, presolve in _WAYS:
         seconds = max(0.0, task.seconds - solving.spent)
-        outcome = minimise(solving, task.columns.levels[-1], seconds, all_whole=all_whole)
+        outcome = minimise(solving, task.columns.levels[-1], seconds, all_whole=all_whole, presolve=presolve)
         picks = _picks(task, outcome)
-        if picks is not None and feasible(task.problem, picks):
-            if outcome.gap:
-                return Solution(picks, min(1.0, _slack(task, loose, picks) / max(1.0, loose.objective)))
-            return Solution(_enumerated(task, loose, picks)[0])
-    return None
+        if picks is None or not feasible(task.problem, picks) or _worse(task, picks, known):
+            continue
+        if outcome.gap:
+            return Solution(picks, min(1.0, _slack(task, loose, picks) / max(1.0, loose.objective)))
+        return Solution(_enumerated(task, loose, picks)[0])
+    return None if known is None else Solution(known, min(1.0, _slack(task, loose, known) / max(1.0, loose.objective)))
+
+
+def _worse(task: _Task, picks: Picks, known: Picks | None) -> bool:
+    return known is not None and levels_of(task.problem, picks) > levels_of(task.problem, known)
 
 
 def _level_by_level(task: _Task) -> Solution | None:
@@ -159,7 +172,11 @@ def _unfinished(best: Solution | None, picks: Picks | None, outcome: Outcome, *,
 
 
 def _picks(task: _Task, outcome: Outcome) -> Picks | None:
-    return None if outcome.values is None else tuple(_picked(task, outcome.values))
+    """Read a solution; None where there is none, or where what should have come out whole has not."""
+    values = outcome.values
+    if values is None or any(abs(values[column] - round(values[column])) > _WHOLE for column in task.columns.packs):
+        return None
+    return tuple(_picked(task, values))
 
 
 def _picked(task: _Task, values: list[float]) -> Iterator[Pick]:
