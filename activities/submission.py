@@ -188,7 +188,8 @@ class SubmissionActivities:
             purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
         self._tell_placed(tx, order, placed.supplier_number, placed.status_text)
         declined = withdrawals.keep_declined(tx, order, placed.declined, now=now())
-        if placed.state in ACKNOWLEDGING:
+        port = self._deps.outside.supplier(order.supplier)
+        if placed.state in ACKNOWLEDGING and not port.capabilities.stock_leaves_when_shipped:
             reservations.consume(tx, order.id, now=now())
         if sending.recovering:
             incidents.close(tx, order.supplier, now=now())

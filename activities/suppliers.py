@@ -176,7 +176,8 @@ class SupplierActivities:
         parcels = following.known_parcels(tx, order.id)
         untold = [parcel for parcel in parcels if not parcel.told]
         if status.state in ACKNOWLEDGING:
-            purchase_orders.acknowledge(tx, order.id, now=now())
+            leaves_later = self._deps.outside.supplier(order.supplier).capabilities.stock_leaves_when_shipped
+            purchase_orders.acknowledge(tx, order.id, takes_stock=not leaves_later, now=now())
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)
         if status.state is SupplierState.SHIPPED and parcels:

@@ -25,6 +25,7 @@ class Capabilities(Contract):
     acknowledgement_push: bool
     line_level_shipments: bool
     test_orders: bool
+    stock_leaves_when_shipped: bool = False  # its stock still shows units that it has acknowledged: a shelf does
 
 
 class SupplierLine(Contract):

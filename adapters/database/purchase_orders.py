@@ -194,13 +194,14 @@ def keep_fulfilment(tx: Transaction, purchase_order_id: int, fulfilment_id: str)
     tx.execute(keeping.values(fulfilment_id=fulfilment_id))
 
 
-def acknowledge(tx: Transaction, purchase_order_id: int, *, now: datetime) -> None:
-    """Note the supplier's acknowledgement: it has the order, and its stock will show it."""
+def acknowledge(tx: Transaction, purchase_order_id: int, *, now: datetime, takes_stock: bool = True) -> None:
+    """Note the supplier's acknowledgement: it has the order. ``takes_stock``: its stock will show that from now on."""
     noting = update(purchase_orders).where(
         purchase_orders.c.id == purchase_order_id, purchase_orders.c.acknowledged_at.is_(None)
     )
     tx.execute(noting.values(acknowledged_at=now, state=PurchaseOrderState.ACKNOWLEDGED))
-    reservations.consume(tx, purchase_order_id, now=now)
+    if takes_stock:
+        reservations.consume(tx, purchase_order_id, now=now)
 
 
 def end(tx: Transaction, purchase_order_id: int, state: PurchaseOrderState, *, now: datetime) -> bool:

@@ -17,8 +17,9 @@ from adapters.database.configurations import apply
 from adapters.database.planning import Pins
 from models.configuration import Configuration
 from models.contracts import OrderRequest, PlanResult, PlanVerdict, PurchaseOrderEnding
+from models.suppliers import SupplierOrderStatus, SupplierState, TrackedParcel
 from tests.activities.broken_commit import BrokenCommit
-from tests.activities.world import ARTICLE, START, World, eur, ref
+from tests.activities.world import ARTICLE, START, World, eur, fulfil, poll, ref
 
 OTHER = "8411061000009"
 THIRD = "8411061000016"
@@ -322,3 +323,16 @@ def test_an_order_is_asked_about_though_the_supplier_that_cancelled_it_was_taken
     world.configurations._read_at = float("-inf")
     assert world.plan(order, 2, excluded=("bts",)).verdict is PlanVerdict.SHORT
     assert world.tasks() == ["cancelled_by_supplier"]
+
+
+@pytest.mark.parametrize(("shelf", "state"), [(True, "held"), (False, "consumed")])
+def test_units_on_a_shelf_stay_held_until_they_have_left_it(world: World, *, shelf: bool, state: str) -> None:
+    world.bts.leaves_when_shipped = shelf
+    one = world.placed(2)
+    world.run(world.choosing.await_acknowledgement, poll(one))
+    assert [row["state"] for row in world.rows("SELECT state FROM reservations")] == [state]
+    parcel = TrackedParcel(tracking_number="T-1", carrier="GLS")
+    world.bts.status = SupplierOrderStatus(state=SupplierState.SHIPPED, parcels=(parcel,))
+    world.run(world.choosing.check_tracking, poll(one), at=START.replace(day=4))
+    world.run(world.storefronts.fulfil, fulfil(one))
+    assert [row["state"] for row in world.rows("SELECT state FROM reservations")] == ["consumed"]

@@ -93,11 +93,13 @@ class RecordedSupplier:
     status: SupplierOrderStatus = PROCESSING
     first_state: SupplierState = SupplierState.ACKNOWLEDGED
     live: bool = True  # has live stock
+    leaves_when_shipped: bool = False
     costs: dict[str, Money] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES if self.live else CAPABILITIES.model_copy(update={"live_stock": False})
+        more = {"live_stock": self.live, "stock_leaves_when_shipped": self.leaves_when_shipped}
+        return CAPABILITIES.model_copy(update=more)
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         with self._call("fetch_stock"):

@@ -41,6 +41,7 @@ CAPABILITIES = Capabilities(
     acknowledgement_push=False,  # it acknowledges as it is ordered
     line_level_shipments=False,
     test_orders=True,
+    stock_leaves_when_shipped=True,
 )
 STATES = {
     PickState.OPEN: (SupplierState.ACKNOWLEDGED, "to be picked"),
