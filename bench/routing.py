@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -55,7 +55,6 @@ def _rules(suppliers: int) -> Routing:
         priority=tuple(f"s{number:02}" for number in range(suppliers)),
         choose=Choose.COST,
         weights=weights,
-        time_limit=timedelta(seconds=5),
     )
 
 

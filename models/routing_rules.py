@@ -136,7 +136,7 @@ class Routing(Settings):
     silent: Literal["ask", "reroute"] = (
         "ask"  # no acknowledgement in time: who can be cancelled is, and it goes elsewhere
     )
-    time_limit: Interval = timedelta(milliseconds=500)  # for the best plan; what was found by then is taken, gap stated
+    time_limit: Interval = timedelta(milliseconds=100)  # for the best plan; what was found by then is taken, gap stated
 
     @model_validator(mode="after")
     def _rules_agree(self) -> Self:

@@ -22,6 +22,7 @@ from workflows.decisions.routing_slate import Slate, Source, slate
 from workflows.decisions.routing_solver import solve
 
 EFFORT = 2_000  # lines times branches that are tried before the solver is asked
+MOST_ENUMERATED = 400  # candidates; with more, trying is hardly ever enough
 
 
 def route(
@@ -52,7 +53,10 @@ def route(
 
 def best(problem: Problem, time_limit: timedelta) -> Solution:
     """Find the best solution; where none is proven to be, the best that was found in time, its gap stated."""
-    found, complete = enumerate_all(problem, budget=EFFORT // max(1, len(problem.groups)))
+    found: Solution | None = None
+    complete = False
+    if len(problem.candidates) <= MOST_ENUMERATED:
+        found, complete = enumerate_all(problem, budget=EFFORT // max(1, len(problem.groups)))
     if complete:
         return found or Solution(())
     solved = solve(problem, seconds=time_limit.total_seconds(), known=found)

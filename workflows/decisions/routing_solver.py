@@ -25,7 +25,7 @@ from workflows.decisions.routing_programme import (
 )
 
 BRANCHES = 50  # of what is left, before it goes to the solver
-_SHARES, _GUESSES = (0.9, 0.5, 0.2), 20  # of a mode, and branches for each
+_SHARES, _GUESSES = (0.5,), 20  # of a mode, and branches for each
 _NARROW = 0.001  # of the bound: the best solution is nearly always as near to it
 _ENDLESS = float("inf")
 _WAYS = ((False, True), (True, True), (True, False))  # all columns whole, and presolved
