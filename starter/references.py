@@ -14,7 +14,7 @@ from starter.overrides import Target
 _OF_THE_ORDER = frozenset({CommandName.HOLD, CommandName.CANCEL, CommandName.CHANGE_ADDRESS})
 # Without an open question these still mean something to the order itself.
 _ORDER_TOO = frozenset({CommandName.RELEASE, CommandName.APPROVE, CommandName.REJECT})
-# Without one these mean nothing.
+# Words on units that nobody can deliver, whether the order asks a person or waits by policy.
 _OF_A_SHORTAGE = frozenset({CommandName.WAIT, CommandName.ASK_CUSTOMER, CommandName.SHIP_AVAILABLE})
 
 
@@ -45,10 +45,10 @@ def target_of(order: OrderRecord, command: CommandName, *, supplier: str | None,
     if command in _ORDER_TOO and not named:
         return order_target(order)
     if command in _OF_A_SHORTAGE:
-        asks = "waits already, and asks no person" if order.short else "asks nobody about a shortage"
-        tries = f"; `dropwright order release '{order.name}'` plans it again at once" if order.short else ""
+        if order.short:
+            return order_target(order)
         raise CommandFailedError(
-            f"{order.name} {asks}: there is nothing that `{command.replace('_', '-')}` answers{tries}"
+            f"{order.name} lacks nothing: `{command.replace('_', '-')}` would be a word on a shortage"
         )
     running = [one for one in shares if one.open]
     if not running:

@@ -17,6 +17,8 @@ from workflows import options
 from workflows.shares import Shares
 from workflows.steering import Ended
 
+_WORDS = (CommandName.WAIT, CommandName.ASK_CUSTOMER, CommandName.SHIP_AVAILABLE)
+
 
 class Shortages(Shares):
     """An order that may lack units. ``_word`` overrules the merchant's policy until nothing is missing any more."""
@@ -49,9 +51,19 @@ class Shortages(Shares):
     def _refusal_to_release(self) -> str | None:
         return None if self._shortage else super()._refusal_to_release()
 
+    def _refusal_of(self, command: Command) -> str | None:
+        """A wait by policy takes a person's word on it, as if a person had been asked."""
+        if command.command in _WORDS:
+            return None if self._shortage else "nothing is missing here that this could be a word on"
+        return super()._refusal_of(command)
+
     async def _on_taken(self, command: Command, *, answered: bool) -> None:
-        if command.command is CommandName.RELEASE and not answered and self._shortage:
-            self._look_up()
+        if self._shortage and not answered:
+            if command.command in _WORDS:
+                self._take_word(command)
+                self._uncovered = True
+            elif command.command is CommandName.RELEASE:
+                self._look_up()
         await super()._on_taken(command, answered=answered)
 
     # The wait.
@@ -106,12 +118,17 @@ class Shortages(Shares):
 
     async def _await_person(self, task: OpenTask) -> None:
         answer = await self._ask_about(task)
-        self._ship_available &= answer is None  # a new word takes the place of the one before
-        match answer.command if answer else None:
+        if answer is not None:
+            self._take_word(answer)
+
+    def _take_word(self, answer: Command) -> None:
+        """Keep what a person has decided; it takes the place of the word before."""
+        self._ship_available = False
+        match answer.command:
             case CommandName.RELEASE:
                 self._consider_all_again()
                 self._word = None
-            case CommandName.WAIT if answer and answer.wait_for:
+            case CommandName.WAIT if answer.wait_for:
                 until = workflow.now() + answer.wait_for
                 self._word = ShortageWord(action=ShortageAction.WAIT, until=until, then=ShortageAction.ASK_PERSON)
             case CommandName.ASK_CUSTOMER:

@@ -7,10 +7,12 @@ from sqlalchemy import text
 from adapters.database import backorders, planning, timeline
 from adapters.database.backorders import ShortPart
 from adapters.database.views import OrderRecord
+from models.commands import CommandName
 from models.routing import Allotment, LineReasons, RoutingPlan, Share, Verdict, WantedLine
 from models.statuses import Mode
 from models.tasks import TaskCategory
 from starter.plan_pages import money
+from starter.references import target_of
 from tests.starter.world import CommandLine, Shop
 
 EAN = "4006381333931"
@@ -110,17 +112,16 @@ def test_an_order_whose_shortage_a_person_is_asked_about_is_at_planning(cli: Com
     assert [wait["what"] for wait in page["awaits"]] == [f"a person: unroutable (task {task})"]
 
 
-def test_an_answer_to_a_shortage_that_nobody_asks_about_is_refused_with_what_to_do(
-    cli: CommandLine, shop: Shop
-) -> None:
+def test_a_word_on_a_shortage_is_for_an_order_that_has_one(cli: CommandLine, shop: Shop) -> None:
     waiting, well = short(shop), planned(shop, shop.open(suppliers=()))
 
-    refused = cli.run("order", "ship-available", waiting.name)
-    nothing = cli.run("order", "wait", well.name, "--for", "2d")
+    refused = cli.run("order", "wait", well.name, "--for", "2d")
 
-    assert (refused.exit_code, nothing.exit_code) == (1, 1)
-    assert f"`dropwright order release '{waiting.name}'` plans it again at once" in refused.stderr
-    assert f"{well.name} asks nobody about a shortage" in nothing.stderr
+    assert refused.exit_code == 1
+    assert f"{well.name} lacks nothing" in refused.stderr
+    for command in (CommandName.WAIT, CommandName.ASK_CUSTOMER, CommandName.SHIP_AVAILABLE):
+        target = target_of(shop.read(waiting.reference), command, supplier=None, reference=waiting.name)
+        assert target.workflow_id == waiting.workflow_id
 
 
 def test_a_pin_is_kept_for_the_next_plan_and_an_unknown_supplier_is_refused(cli: CommandLine, shop: Shop) -> None:

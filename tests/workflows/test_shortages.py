@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
 from models.backordering import CustomerChoice, ShortageAction
@@ -108,6 +109,30 @@ async def test_a_release_tries_again_before_the_wait_is_over(stage: Stage) -> No
 
     assert await stage.ending(handle, play) is OrderState.SHIPPED
     assert hours_between_plans(play) == [0]
+
+
+@pytest.mark.parametrize(
+    ("command", "action"), [("wait", WAIT), ("ask_customer", ASK_CUSTOMER), ("ship_available", CANCEL)]
+)
+async def test_a_wait_by_policy_takes_a_persons_word(stage: Stage, command: str, action: ShortageAction) -> None:
+    play = Play().plan(shortage=await waiting(stage)).plan("a")
+    handle = await begun(stage, play, "AwaitingStock")
+    await stage.say(handle.id, CommandName(command), **({"wait_for": 2 * DAY} if command == "wait" else {}))
+
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+    assert hours_between_plans(play) == [0]
+    request = play.planned[1][1]
+    assert request.word
+    assert (request.word.action, request.ship_available) == (action, command == "ship_available")
+
+
+async def test_a_word_on_a_shortage_is_refused_where_nothing_is_missing(stage: Stage) -> None:
+    play = Play().plan("a")
+    handle = await begun(stage, play, "Ordering")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await stage.say(handle.id, CommandName.SHIP_AVAILABLE)
+    assert "nothing is missing here" in str(refused.value.cause)
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
 
 
 # Asking the customer.
