@@ -4,15 +4,14 @@ Waiting is one activity that asks and says "not yet": its retries cost no events
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Literal
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities import escalations, outages
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import wait
+from activities.polling import Answer, clock, given
 from adapters.database import following, incidents, purchase_orders, tasks, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.following import Check, Parcel
@@ -28,7 +27,6 @@ from models.tasks import TaskCategory
 from workflows.decisions import destinations, screening, shipping_choice, tracking_plan
 
 Kind = Literal["tracking", "acknowledgement"]
-Answer = StepResult | ApplicationError  # the latter says "not yet"
 
 
 class SupplierActivities:
@@ -106,10 +104,7 @@ class SupplierActivities:
         return self._follow(request, "tracking")
 
     def _follow(self, request: PollRequest, kind: Kind) -> StepResult:
-        answer = self._answer(request, kind)
-        if isinstance(answer, ApplicationError):  # "not yet": raised only now, after what was heard is committed
-            raise answer
-        return answer
+        return given(self._answer(request, kind))
 
     def _answer(self, request: PollRequest, kind: Kind) -> Answer:
         checks = tracking_plan.instants(request.confirmed_at, request.plan)
@@ -125,7 +120,7 @@ class SupplierActivities:
             if due == 0 and untold:
                 return StepResult(verdict=StepVerdict.PARTIAL)
             if due == 0:
-                return wait(f"{kind}: first of {len(checks)} checks {_at(checks[0])}", checks[0] - now())
+                return wait(f"{kind}: first of {len(checks)} checks {clock(checks[0])}", checks[0] - now())
             check = Check(order.id, kind, due, checks[due - 1], now())
             heard = following.answer_to(tx, check)
             # A repeated attempt that finds its check answered: that answer was lost on its way to the lifecycle.
@@ -216,7 +211,7 @@ class SupplierActivities:
         delay = tracking_plan.wait_for_next(now(), checks)
         if delay is None:
             return self._exhausted(tx, order, request, check, heard)
-        return wait(f"check {check.number} of {len(checks)}: {heard}; next {_at(checks[check.number])}", delay)
+        return wait(f"check {check.number} of {len(checks)}: {heard}; next {clock(checks[check.number])}", delay)
 
     def _unanswered(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, error: AdapterError
@@ -257,7 +252,3 @@ class SupplierActivities:
 
     def _settings(self, order: PurchaseOrderView) -> Supplier:
         return self._deps.outside.supplier_settings(order.supplier)
-
-
-def _at(instant: datetime) -> str:
-    return instant.strftime("%d %b %H:%M:%SZ")

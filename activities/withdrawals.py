@@ -1,14 +1,14 @@
 """Purchase orders that are taken back from their supplier: asked to be stopped there, or watched once given up."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities import outages
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import unanswered, wait
 from activities.journal import Entries
+from activities.polling import Answer, clock, given
 from adapters.database import following, purchase_orders, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.following import Check
@@ -20,7 +20,6 @@ from models.tasks import TaskCategory
 from workflows.decisions import tracking_plan
 
 CANCEL_LOOKS = 8  # times a supplier is asked whether it has cancelled, spread evenly over its deadline
-Answer = StepResult | ApplicationError  # the latter says "not yet"
 
 _VERDICTS = {Cancellation.CANCELLED: StepVerdict.DONE, Cancellation.TOO_LATE: StepVerdict.TOO_LATE}
 
@@ -36,7 +35,7 @@ class WithdrawalActivities:
     @activity.defn(no_thread_cancel_exception=True)
     def cancel_at_supplier(self, request: CancelRequest) -> StepResult:
         """Ask the supplier to stop the order, by retry, until it has said yes or too late, or time is up."""
-        return _given(self._stop(request))
+        return given(self._stop(request))
 
     def _stop(self, request: CancelRequest) -> Answer:
         with self._deps.database.begin() as tx:
@@ -56,7 +55,7 @@ class WithdrawalActivities:
                 return self._concluded(order, entries, StepVerdict.EXHAUSTED, "it has not answered in time")
             with self._deps.database.begin() as tx:
                 entries.save(tx)
-        return wait(f"asked to cancel; awaited until {_at(request.until)}", _until_next_look(request))
+        return wait(f"asked to cancel; awaited until {clock(request.until)}", _until_next_look(request))
 
     def _ask_to_stop(self, order: PurchaseOrderView) -> Cancellation:
         """Ask; one that only took note of the wish tells by the state of its order."""
@@ -107,7 +106,7 @@ class WithdrawalActivities:
     @activity.defn(no_thread_cancel_exception=True)
     def watch_straggler(self, request: PollRequest) -> StepResult:
         """Look, by retry, whether a supplier delivers what was ordered elsewhere meanwhile; a person is told, once."""
-        return _given(self._watch(request))
+        return given(self._watch(request))
 
     def _watch(self, request: PollRequest) -> Answer:
         checks = tracking_plan.instants(request.confirmed_at, request.plan)
@@ -117,7 +116,7 @@ class WithdrawalActivities:
             if any(not parcel.told for parcel in following.known_parcels(tx, order.id)):
                 return self._delivers(tx, order, "shipped")
             if due == 0:
-                return wait(f"given up; first of {len(checks)} looks {_at(checks[0])}", checks[0] - now())
+                return wait(f"given up; first of {len(checks)} looks {clock(checks[0])}", checks[0] - now())
         check = Check(order.id, "straggler", due, checks[due - 1], now())
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             assert order.supplier_number is not None
@@ -162,7 +161,7 @@ class WithdrawalActivities:
         delay = tracking_plan.wait_for_next(now(), checks)
         if delay is None:  # it was never cancelled there: who knows what still comes
             return self._delivers(tx, order, said)
-        return wait(f"given up; it says {said}; next look {_at(now() + delay)}", delay)
+        return wait(f"given up; it says {said}; next look {clock(now() + delay)}", delay)
 
     def _delivers(self, tx: Transaction, order: PurchaseOrderView, said: str) -> StepResult:
         if not withdrawals.told_of_twice(tx, order.id):
@@ -182,16 +181,6 @@ class WithdrawalActivities:
         return StepResult(verdict=StepVerdict.DONE)
 
 
-def _given(answer: Answer) -> StepResult:
-    if isinstance(answer, ApplicationError):  # "not yet": raised only now, after what was heard is committed
-        raise answer
-    return answer
-
-
 def _until_next_look(request: CancelRequest) -> timedelta:
     interval = (request.until - activity.info().scheduled_time) / CANCEL_LOOKS
     return min(interval, request.until - now())
-
-
-def _at(instant: datetime) -> str:
-    return instant.strftime("%d %b %H:%M:%SZ")

@@ -1,12 +1,11 @@
 """Standing offers: what each supplier was last known to have, and the history of what it said before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from adapters.database.engine import Transaction
 from models.suppliers import Offer
-from models.supply_tables import offers
 
 # What a supplier says while an order is planned is newer than its feeds. Only what differs is written: the old values
 # go into the history, the row's feeds forget that they know it, and the shops' listings of it are looked at again, also
@@ -91,10 +90,3 @@ def keep(tx: Transaction, answers: Iterable[Offer]) -> None:
             "times": [offer.observed_at for offer in rows],
         }
         tx.execute(_KEEP, columns)
-
-
-def kept(tx: Transaction, supplier: str, eans: Sequence[str]) -> list[Offer]:
-    """Recall a supplier's last word on these articles; of several SKUs of one article, the one with most of it."""
-    columns = [offers.c[name] for name in Offer.model_fields]
-    query = select(*columns).where(offers.c.supplier == supplier, offers.c.ean.in_(eans)).order_by(offers.c.quantity)
-    return [Offer.model_validate(dict(row._mapping)) for row in tx.execute(query)]

@@ -12,7 +12,6 @@ from adapters.database import tasks, timeline
 from adapters.database.engine import Transaction
 from models.identifiers import content_key
 from models.orders import Address
-from models.routing import WantedLine
 from models.screening import ScreenedLine
 from models.statuses import ORDER_ENDINGS, PURCHASE_ORDER_ENDINGS, OrderState, PurchaseOrderState
 from models.tables import addresses, article_mappings, order_lines, orders, purchase_orders
@@ -103,22 +102,6 @@ def map_article(tx: Transaction, channel: str, variant_id: str, ean: str, *, by:
     insertion = upsert(article_mappings).values(values)
     changed = {name: insertion.excluded[name] for name in ("ean", "mapped_by", "mapped_at")}
     tx.execute(insertion.on_conflict_do_update(index_elements=["channel", "variant_id"], set_=changed))
-
-
-def open_lines(tx: Transaction, order_id: int) -> list[WantedLine]:
-    """List what is still open: ordered less shipped, cancelled and refunded. A person's mapping counts at once."""
-    mapped = and_(
-        article_mappings.c.channel == orders.c.channel, article_mappings.c.variant_id == order_lines.c.variant_id
-    )
-    ean = func.coalesce(article_mappings.c.ean, order_lines.c.ean).label("ean")
-    query = (
-        select(order_lines.c.line_id, ean, _OPEN.label("open"))
-        .join(orders, orders.c.id == order_lines.c.order_id)
-        .join(article_mappings, mapped, isouter=True)
-        .where(order_lines.c.order_id == order_id, order_lines.c.requires_shipping, _OPEN > 0)
-        .order_by(order_lines.c.position)
-    )
-    return [WantedLine(row.line_id, row.ean or "", row.open) for row in tx.execute(query)]
 
 
 _OPEN = order_lines.c.quantity - order_lines.c.shipped - order_lines.c.cancelled - order_lines.c.refunded
