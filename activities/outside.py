@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from adapters.database.configurations import ConfigurationStore, Version
 from adapters.feeds.sources import open_source
 from adapters.plugin import CallSink, Plugin, Secrets
-from adapters.ports import ExchangeRates, FeedSource, Mailer, PickDesk, StorefrontPort, SupplierPort
+from adapters.ports import DocumentDesk, ExchangeRates, FeedSource, Mailer, PickDesk, StorefrontPort, SupplierPort
 from models.configuration import Channel, Configuration, People, Supplier
 from models.feeds import Column, Feed, FieldName, Scope
 from models.statuses import Mode, strictest
@@ -37,8 +37,10 @@ class Outside:
         secrets: Secrets,
         sink: CallSink,
         desk: PickDesk | None = None,
+        documents: Callable[[str], DocumentDesk] | None = None,
     ) -> None:
         self._desk = desk
+        self._documents = documents
         self._configurations = configurations
         self._plugins = plugins
         self._secrets = secrets
@@ -69,20 +71,30 @@ class Outside:
         """Return a supplier's settings."""
         return _named(self.configuration.suppliers, supplier_id, "supplier")
 
-    def supplier(self, supplier_id: str) -> SupplierPort:
-        """Return the port to a supplier."""
+    def supplier(self, supplier_id: str, api_version: str = "") -> SupplierPort:
+        """Return the port to a supplier; an order in flight names the version of its interface that it began with."""
         settings = self.supplier_settings(supplier_id)
         plugin = _named(self._plugins["suppliers"], settings.adapter, "supplier plugin")
+        version = api_version or self.api_version(supplier_id)
+        settings = settings.model_copy(update={"api_version": version or None})
         port: SupplierPort = self._port(
-            ("supplier", supplier_id),
+            ("supplier", f"{supplier_id} {version}"),
             settings,
             lambda: self._build_supplier(plugin, settings, supplier_id),
         )
         return port
 
+    def api_version(self, supplier_id: str) -> str:
+        """Say which version of a supplier's interface new orders go by; "" where there is but one."""
+        settings = self.supplier_settings(supplier_id)
+        plugin = _named(self._plugins["suppliers"], settings.adapter, "supplier plugin")
+        return settings.api_version or next(iter(plugin.versions), "")
+
     def _build_supplier(self, plugin: Plugin, settings: Supplier, supplier_id: str) -> Any:
-        desk = {"desk": self._desk} if plugin.picks else {}
-        return plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink, **desk)
+        desks: dict[str, Any] = {"desk": self._desk} if plugin.picks else {}
+        if plugin.documents and self._documents is not None:
+            desks["documents"] = self._documents(supplier_id)
+        return plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink, **desks)
 
     def storefront(self, channel_id: str) -> StorefrontPort:
         """Return the port to a channel's storefront."""
@@ -166,6 +178,8 @@ class Outside:
             read_timeout=settings.read_timeout,
             unreachable_deadline=settings.unreachable_deadline,
             cancel_deadline=settings.cancel_deadline,
+            doubt_deadline=settings.doubt_deadline,
+            reroute_down_after=settings.outages.reroute_after,
             reroute_silent=self.configuration.routing.silent == "reroute",
             remind_after=self.people.remind_after,
             escalate_after=self.people.escalate_after,

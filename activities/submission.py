@@ -121,6 +121,11 @@ class SubmissionActivities:
             quote_id=order.quote_id,
             address=order.address,
             test=order.test,
+            carrier=order.carrier or "",
+            customer_order=order.order_name,
+            placed_on=now().date(),
+            ship_by=order.ship_by,
+            arrive_by=order.arrive_by,
         )
 
     def _turn(self, tx: Transaction, order: PurchaseOrderView) -> incidents.Turn:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from pydantic import BaseModel
+
 from adapters.http import CallSink
 
 Secrets = Callable[[str], str]
@@ -25,6 +27,9 @@ class Plugin:
     statuses: tuple[str, ...] = field(default=())
     requires: tuple[str, ...] = ("base_url", "token_env")  # of a supplier's settings: those it can't do without
     picks: bool = False  # build it with ``desk``: a PickDesk for its pick tasks
+    documents: bool = False  # build it with ``documents``: the supplier's DocumentDesk
+    profile: type[BaseModel] | None = None  # how its part of a supplier's ``profile`` must look
+    versions: tuple[str, ...] = ()  # of the vendor's API that it speaks, the preferred one first
 
 
 class PluginError(RuntimeError):

@@ -3,10 +3,11 @@
 All calls are synchronous and thread-safe: activities run on threads. Failures are ``adapters.errors`` only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from models.exchange import DocumentKind, Drafted, Incoming, Outgoing, PartnerNews, Reading
 from models.feed_rows import FeedPage, RemoteFile
 from models.feeds import Column, FeedKind
 from models.findings import Finding
@@ -18,6 +19,7 @@ from models.suppliers import (
     Cancellation,
     Capabilities,
     Destination,
+    Lookup,
     PlacedOrder,
     ShippingQuote,
     StockAnswer,
@@ -47,8 +49,19 @@ class SupplierPort(Protocol):
         the supplier said no, and Doubtful for everything after which the order may or may not exist.
         """
 
+    def find_order(self, order: SupplierOrder) -> Lookup:
+        """Look for an order by our number, after a submission whose answer was lost.
+
+        ``ABSENT`` only where that is proven. With ``Capabilities.doubt`` = ``NONE`` always ``UNSURE``. Raises what
+        questions raise.
+        """
+
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
-        """Ask how the order stands: state, the supplier's own word for it, parcels so far."""
+        """Ask how the order stands: its acknowledgement per line, and its shipments so far.
+
+        One question, because suppliers with an API answer both at once; where documents tell, it is answered from all
+        that have come. Raises Refused("order_not_found") where the supplier does not know it.
+        """
 
     def cancel_order(self, supplier_number: str) -> Cancellation:
         """Ask for an order to be stopped; repeating it changes nothing. Raises Refused("no_cancel") where that can't be."""
@@ -63,11 +76,102 @@ class SupplierPort(Protocol):
     def feed_columns(self, kind: FeedKind) -> dict[str, Column]:
         """Say which field of our rows comes from which name of its own."""
 
+    def probe(self) -> None:
+        """Ask the cheapest question there is, to learn whether the supplier serves us again. Raises what questions raise."""
+
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:
         """Check credentials, country list and feed, and which of the sample EANs it does not know."""
 
     def close(self) -> None:
         """Give back connections."""
+
+
+@runtime_checkable
+class ListeningPort(Protocol):
+    """A supplier that sends webhooks. Its plugin's port implements this beside ``SupplierPort``."""
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, path_secret: str) -> list[PartnerNews]:
+        """Verify who sent it, in constant time, and say what it means. Header names are lower case.
+
+        ``path_secret`` is the last part of the address it was sent to: all there is for suppliers that do not sign,
+        whose news are ``LookAgain`` only. Raises AuthenticationFailed, or UnexpectedReply naming the wrong field.
+        """
+
+
+@runtime_checkable
+class ExchangingPort(Protocol):
+    """A supplier that speaks by documents. Its plugin's port implements this beside ``SupplierPort``.
+
+    Orders leave by ``place_order``, through the desk; everything else goes by rounds of the exchange (see
+    ``activities.exchange``): pick up, keep, read, apply, put away; then send what is due.
+    """
+
+    def pick_up(self) -> Iterator[Incoming]:
+        """Bring what is complete and has not been put away, oldest first. Raises what questions raise."""
+
+    def put_away(self, incoming: Incoming, *, good: bool) -> None:
+        """Move it to the archive or the error folder, after it is in our books. Repeatable."""
+
+    def read(self, incoming: Incoming) -> Reading:
+        """Say what a document means. Pure: no network, no clock. Never raises; what can't be read is ``refused``."""
+
+    def send_due(self, now: datetime) -> int:
+        """Send what waits in the desk: batches whose window is over, receipts, what an earlier round left unsure.
+
+        Returns how many left. Raises as ``place_order`` does; what was not sent is tried in the next round.
+        """
+
+
+class DocumentDesk(Protocol):
+    """Where documents of one supplier are kept: our own database. Plugins that ask for it get it when they are built.
+
+    Every call is one short transaction. Failures are NotSent (nothing was kept) and Unavailable.
+    """
+
+    def prepare(self, kind: DocumentKind, numbers: Sequence[str], write: Callable[[int], Drafted]) -> Outgoing:
+        """Allot a control number and keep what ``write`` makes of it, once per kind and purchase orders.
+
+        Said again, the first is returned, byte for byte: a resend carries the number of the first.
+        """
+
+    def sent(self, outgoing: Outgoing, *, receipt_due: datetime | None = None) -> None:
+        """Note that it has left; ``receipt_due`` where the partner is to confirm it. Repeatable."""
+
+    def withdraw(self, outgoing: Outgoing) -> None:
+        """Note that it has not left and never will: proven. Its control number is not used again."""
+
+    def find_outgoing(self, kind: DocumentKind, number: str) -> Outgoing | None:
+        """Read the newest document of that kind for a purchase order, withdrawn ones aside."""
+
+    def enqueue(self, number: str, entry: bytes, *, window_ends: datetime) -> None:
+        """Put an order into the open batch, once. ``entry`` is the adapter's own; personal data may be in it."""
+
+    def dequeue(self, number: str) -> bool:
+        """Take an order out of its batch. False where the batch is closed, or never had it."""
+
+    def close_batch(self, now: datetime, write: Callable[[int, Sequence[bytes]], Drafted]) -> Outgoing | None:
+        """Close a batch whose window is over, with one control number. None where there is nothing to close."""
+
+    def unsent(self, *kinds: DocumentKind) -> list[Outgoing]:
+        """List what is prepared and not known to have left, oldest first."""
+
+    def replies_due(self) -> list[str]:
+        """List the answers that documents picked up ask for and that were not prepared yet: ``Reading.replies``."""
+
+    def prepare_reply(self, reply: str, write: Callable[[int], Drafted]) -> Outgoing:
+        """Prepare the answer to a document picked up, once."""
+
+    def order_status(self, number: str) -> SupplierOrderStatus | None:
+        """Tell how an order stands from all news about it and its own documents. None where nothing is known of it."""
+
+    def order_lines(self, number: str) -> tuple[SupplierLine, ...]:
+        """Read what was ordered under a number: documents that leave line numbers out are matched by article."""
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a small fact of the adapter's own, e.g. a mailbox's UIDVALIDITY and last UID."""
+
+    def recall(self, key: str) -> str | None:
+        """Read such a fact."""
 
 
 class PickDesk(Protocol):

@@ -22,17 +22,15 @@ from adapters.database.engine import Database
 from adapters.plugin import Plugin
 from models.configuration import Configuration
 from models.contracts import PlanRequest, PlanVerdict
-from models.suppliers import Capabilities
+from models.suppliers import Capabilities, DoubtMeans
 
 LINES, ARTICLES, SUPPLIERS = 10, 1_000, 5
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _CAPABILITIES = Capabilities(
     live_rates=False,
     live_stock=False,
-    find_by_our_number=True,
-    idempotency_key=True,
+    doubt=DoubtMeans.KEY,
     cancel=False,
-    acknowledgement_push=False,
     line_level_shipments=True,
     test_orders=False,
 )

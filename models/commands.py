@@ -90,8 +90,14 @@ class StorefrontEvent(Contract):
     kind: StorefrontEventKind
 
 
-class ShipmentReported(Contract):
-    """A fact from a supplier's push, already stored as parcel rows."""
+class SupplierReported(Contract):
+    """Something that a supplier has sent about a purchase order, by whatever channel; it is stored already."""
+
+    event_id: Identifier
+
+
+class SupplierRecovered(Contract):
+    """A supplier serves us again; ``event_id`` names the incident."""
 
     event_id: Identifier
 

@@ -5,7 +5,7 @@ Credentials are named, never written: ``token_env = "BTS_TOKEN"`` reads that env
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_validator
 
@@ -18,6 +18,7 @@ from models.routing_rules import Routing
 from models.statuses import Mode
 from models.stock import Stock
 from models.supply import LowStock, Publishing, Reconciling, Supply
+from models.supplying import Acknowledging, Outages
 from models.terms import Terms
 
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]+@[^@\s<>]+$", max_length=254)]
@@ -59,6 +60,9 @@ class Supplier(StrictContract):
     mode: Mode = Mode.OBSERVE
     enabled: bool = True
     options: dict[str, str] = Field(default_factory=dict)  # the adapter's own settings, e.g. payment_method
+    profile: dict[str, Any] = Field(default_factory=dict)  # what its adapter is told of it, as the adapter describes
+    api_version: str | None = Field(default=None, max_length=20)  # null: the one that its adapter prefers
+    webhook_secret_env: EnvironmentName | None = None  # what it signs webhooks with, or the end of their address
     metafield_namespace: Namespace
     preferred_carriers: tuple[str, ...] = ("GLS",)
     promise_days: int = Field(default=7, ge=1, le=60)
@@ -69,11 +73,14 @@ class Supplier(StrictContract):
     read_timeout: Duration = timedelta(seconds=20)
     unreachable_deadline: Duration = timedelta(days=1)
     cancel_deadline: Duration = timedelta(days=1)
+    doubt_deadline: Duration = timedelta(hours=6)
     account_hold_probe: Duration = timedelta(minutes=15)
     max_concurrent_calls: int = Field(default=10, ge=1, le=200)
     calls_per_second: float | None = Field(default=None, gt=0, le=1000)  # orders and feeds share it; orders go first
     feeds: Feeds = Field(default_factory=dict)
     terms: Terms = Terms()
+    acknowledging: Acknowledging = Acknowledging()
+    outages: Outages = Outages()
 
     @model_validator(mode="after")
     def _intervals_are_positive(self) -> Self:
@@ -103,6 +110,14 @@ class Mail(StrictContract):
     escalations_to: MailAddress | None = None
 
 
+class Portal(StrictContract):
+    """The page on which suppliers answer purchase orders that reached them by mail."""
+
+    public_url: HttpUrl
+    link_secret_env: EnvironmentName
+    link_valid_for: Duration = timedelta(days=60)
+
+
 class Configuration(StrictContract):
     """A whole configuration: valid together or not at all."""
 
@@ -117,6 +132,7 @@ class Configuration(StrictContract):
     stock: Stock = Stock()
     backorders: Backorders = Backorders()
     customers: Customers | None = None
+    portal: Portal | None = None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

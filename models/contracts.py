@@ -190,6 +190,7 @@ class StepVerdict(StrEnum):
     EXHAUSTED = "exhausted"  # the plan is spent
     UNCLEAR = "unclear"  # the supplier says something nobody knows
     INTERRUPTED = "interrupted"  # news or a cancel came first: look again
+    DOWN = "down"  # the supplier is down: its incident says when it is back
 
 
 class StepResult(Contract):
@@ -222,6 +223,7 @@ class PollRequest(PurchaseOrderRef):
     plan: tuple[timedelta, ...]
     final_grace: timedelta
     declined: int = 0  # units that the lifecycle knows to be declined: more of them end the poll
+    look_now: bool = False  # the supplier has sent something: ask once, whatever the plan says
     unasked: bool = False  # where the plan is spent, nobody is asked: the lifecycle knows what to do
 
 

@@ -32,6 +32,16 @@ def straggler_workflow_id(number: str) -> str:
     return f"straggler/{number}"
 
 
+def exchange_workflow_id(supplier: str) -> str:
+    """Name what picks up and sends one supplier's documents."""
+    return f"exchange/{supplier}"
+
+
+def incident_workflow_id(supplier: str, kind: str) -> str:
+    """Name what sees one supplier through one kind of trouble: one at a time."""
+    return f"incident/{supplier}/{kind}"
+
+
 def sync_workflow_id(supplier: str, feed: str) -> str:
     """Name the runs of a supplier's feed, and their schedule: one at a time."""
     return f"sync/{supplier}/{feed}"

@@ -1,6 +1,6 @@
 """What a supplier can do and what it answers, in the field's words; the same for every supplier."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,25 +14,55 @@ Ean = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 StatusText = Annotated[str, StringConstraints(max_length=60)]
 
 
+class DoubtMeans(StrEnum):
+    """How a doubtful submission is settled without a person."""
+
+    KEY = "key"  # sent again under our number, the supplier answers with the first order
+    LOOK_UP = "look_up"  # it can be asked for by our number
+    PROOF = "proof"  # what lies in a folder, a receipt or a reply tells
+    NONE = "none"  # only a person can know
+
+
+class Arrival(StrEnum):
+    """How a fact reaches us."""
+
+    POLL = "poll"  # we ask for it
+    PUSH = "push"  # it is sent to us
+    BOTH = "both"
+    NONE = "none"  # it never does
+
+
 class Capabilities(Contract):
     """What a supplier offers, as data: lifecycles read this and never ask which supplier it is."""
 
     live_rates: bool
     live_stock: bool
-    find_by_our_number: bool  # a look-up that settles a doubtful submission
-    idempotency_key: bool
+    doubt: DoubtMeans
+    visibility_delay: timedelta = timedelta(0)  # an order that a look-up does not find by then does not exist
     cancel: bool
-    acknowledgement_push: bool
-    line_level_shipments: bool
+    partial_cancel: bool = False
+    acknowledgement: Arrival = Arrival.POLL
+    shipment: Arrival = Arrival.POLL
+    invoice: Arrival = Arrival.NONE
+    returns: Arrival = Arrival.NONE
+    line_level_acknowledgements: bool = False
+    line_level_shipments: bool = False
     test_orders: bool
+    api_version: str = Field(default="", max_length=20)
+    calls_per_second: float | None = None  # as the vendor states it; the configuration may ask for less
+    concurrent_calls: int | None = None
+    acknowledges_within: timedelta | None = None  # as promised; working days are in the supplier's terms
+    ships_within: timedelta | None = None
     stock_leaves_when_shipped: bool = False  # its stock still shows units that it has acknowledged: a shelf does
 
 
 class SupplierLine(Contract):
-    """A line as the supplier knows it."""
+    """A line as the supplier knows it. ``sku`` is the supplier's own; ``unit_cost`` is what we expect to pay."""
 
     ean: Ean
     quantity: int = Field(gt=0)
+    sku: str = Field(default="", max_length=60)
+    unit_cost: Money | None = None
 
 
 class Destination(Contract):
@@ -75,11 +105,17 @@ class SupplierOrder(Contract):
     quote_id: Identifier
     address: Address
     test: bool
+    carrier: str = Field(default="", max_length=60)  # of the chosen quote
+    customer_order: str = Field(default="", max_length=40)  # the storefront's name of it, e.g. "#1001"
+    placed_on: date | None = None  # in UTC
+    ship_by: date | None = None
+    arrive_by: date | None = None
 
 
 class SupplierState(StrEnum):
     """A supplier's order status in our words. ``UNKNOWN`` is a value: it opens a task, and is never guessed at."""
 
+    SENT = "sent"  # it has left; the supplier has not said yet that it has it
     AWAITING_PAYMENT = "awaiting_payment"
     ACKNOWLEDGED = "acknowledged"
     SHIPPED = "shipped"
@@ -92,6 +128,30 @@ ACKNOWLEDGING = frozenset(
 )  # states that say: we have it, we deliver
 
 
+class LineStatus(StrEnum):
+    """What a supplier says of some units of a line."""
+
+    ACCEPTED = "accepted"  # as ordered, or with another price or date
+    BACKORDERED = "backordered"  # it will deliver them later
+    SUBSTITUTED = "substituted"  # it would deliver another article instead
+    REJECTED = "rejected"  # it will not deliver them
+
+
+class AcknowledgedLine(Contract):
+    """A supplier's answer about some units of an article; several answers may split a line.
+
+    Of an article nothing is said about, nothing is known. Said again, it means the same: never add answers up.
+    """
+
+    ean: Ean
+    quantity: int = Field(gt=0)
+    status: LineStatus = LineStatus.ACCEPTED
+    unit_cost: Money | None = None  # None: as ordered
+    expected_on: date | None = None  # when it ships, as the supplier now says
+    substitute: str = Field(default="", max_length=60)  # the other article: its EAN, or the supplier's own number
+    reason: StatusText = ""  # the supplier's code for it, e.g. "R2"
+
+
 class DeclinedLine(Contract):
     """Units of an article that a supplier has said it will not deliver, of an order it otherwise accepts."""
 
@@ -99,15 +159,41 @@ class DeclinedLine(Contract):
     quantity: int = Field(gt=0)
 
 
+def _declined(lines: tuple[AcknowledgedLine, ...]) -> tuple[DeclinedLine, ...]:
+    rejected = (line for line in lines if line.status is LineStatus.REJECTED)
+    return tuple(DeclinedLine(ean=line.ean, quantity=line.quantity) for line in rejected)
+
+
 class PlacedOrder(Contract):
-    """The supplier's answer to a purchase order."""
+    """The supplier's answer to a purchase order. ``lines``: what it says of each, where it says anything."""
 
     supplier_number: Reference
     state: SupplierState
     status_text: StatusText = ""
     total: Money | None = None
     expected_delivery: Timestamp | None = None
-    declined: tuple[DeclinedLine, ...] = ()
+    lines: tuple[AcknowledgedLine, ...] = ()
+
+    @property
+    def declined(self) -> tuple[DeclinedLine, ...]:
+        """What it will not deliver."""
+        return _declined(self.lines)
+
+
+class LookupVerdict(StrEnum):
+    """What looking for an order by our number has found."""
+
+    FOUND = "found"
+    ABSENT = "absent"  # proven: it does not exist, and nothing under way can make it exist
+    UNSURE = "unsure"  # this order can't be settled by looking
+
+
+class Lookup(Contract):
+    """The answer to "do you have an order of ours under this number?". ``said`` is evidence, without personal data."""
+
+    verdict: LookupVerdict
+    placed: PlacedOrder | None = None  # where it was found
+    said: StatusText = ""
 
 
 class TrackedParcel(Contract):
@@ -120,12 +206,19 @@ class TrackedParcel(Contract):
 
 
 class SupplierOrderStatus(Contract):
-    """A supplier order as it stands: its state, the supplier's own word for it, and its parcels so far."""
+    """A supplier order as it stands: its state, the supplier's own word for it, its acknowledgement per line and its
+    parcels so far. All that was said until now: said again, it means the same.
+    """
 
     state: SupplierState
     status_text: StatusText = ""
     parcels: tuple[TrackedParcel, ...] = ()
-    declined: tuple[DeclinedLine, ...] = ()  # all that it has declined so far; said again, it means the same
+    lines: tuple[AcknowledgedLine, ...] = ()
+
+    @property
+    def declined(self) -> tuple[DeclinedLine, ...]:
+        """What it will not deliver."""
+        return _declined(self.lines)
 
 
 class Cancellation(StrEnum):
@@ -161,6 +254,8 @@ class SupplierProfile(Contract):
     read_timeout: timedelta
     unreachable_deadline: timedelta
     cancel_deadline: timedelta = timedelta(days=1)  # how long its answer to a wish to cancel is awaited
+    doubt_deadline: timedelta = timedelta(hours=6)  # how long its own means may take to settle a doubtful submission
+    reroute_down_after: timedelta | None = None  # in an outage: order elsewhere after this long; None: wait
     reroute_silent: bool = False  # no acknowledgement in time: cancel it there and order elsewhere, unasked
     remind_after: timedelta
     escalate_after: timedelta

@@ -221,8 +221,10 @@ purchase_orders = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("claim_token", Text),
     Column("supplier_number", Text),
+    Column("api_version", Text, nullable=False, server_default=""),  # of its supplier's API, for its whole life
     Column("confirmed_at", WHEN),
     Column("acknowledged_at", WHEN),
+    Column("changes_approved_at", WHEN),  # a person took the acknowledgement's changes, up to here
     Column("ship_by", Date),  # when it should leave the supplier, as planned
     Column("arrive_by", Date),
     Column("given_up_at", WHEN),  # left for another supplier though this one may still deliver it
@@ -543,6 +545,11 @@ incidents = Table(
     Column("probed_at", WHEN, nullable=False),
     Column("closed_at", WHEN),
     Column("reason", Text, nullable=False),
+    Column("difference", JSONB),  # of an answer nobody could read: what it looked like before, and now
+    Column("started_at", WHEN),  # when its workflow was started; null: the sweep does it
+    Column("probes", Integer, nullable=False, server_default="0"),
+    Column("mails", Integer, nullable=False, server_default="0"),
+    Column("drained_at", WHEN),  # when the last waiting order was let go
     Index("incidents_open_uq", "supplier", "kind", unique=True, postgresql_where=text("closed_at IS NULL")),
 )
 
@@ -551,4 +558,7 @@ incident_orders = Table(
     metadata,
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
     Column("purchase_order_id", BigInteger, ForeignKey("purchase_orders.id"), primary_key=True),
+    Column("joined_at", WHEN, nullable=False),
+    Column("waiting", Boolean, nullable=False, server_default=text("false")),  # its workflow waits for the recovery
+    Column("released_at", WHEN),
 )

@@ -47,6 +47,13 @@ class TaskCategory(StrEnum):
     STOCK_SHORT = "stock_short"
     RESERVATIONS_DRIFTED = "reservations_drifted"
     CUSTOMER_CHANGED_MIND = "customer_changed_mind"
+    ACKNOWLEDGEMENT_CHANGED = "acknowledgement_changed"
+    RECEIPT_OVERDUE = "receipt_overdue"
+    DOCUMENT_REFUSED = "document_refused"
+    DOCUMENT_UNCLEAR = "document_unclear"
+    INVOICE_DIFFERS = "invoice_differs"
+    SHIPMENT_CONTRADICTS = "shipment_contradicts"
+    SUPPLIER_CHANGED = "supplier_changed"
 
 
 class SupplyAnswer(StrEnum):
@@ -60,6 +67,8 @@ class SupplyAnswer(StrEnum):
     KEEP_COSTS = "keep_costs"
     REPAIR = "repair"
     LEAVE = "leave"
+    RESEND = "resend"
+    READ_AGAIN = "read_again"
 
 
 class Alternative(Contract):

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.storefronts import StorefrontActivities
 from activities.suppliers import SupplierActivities
-from models.commands import Command, CommandName, ShipmentReported
+from models.commands import Command, CommandName, SupplierReported
 from models.contracts import (
     FulfilmentResult,
     FulfilRequest,
@@ -60,9 +60,9 @@ class PurchaseOrderWorkflow(Withdrawing):
     # Messages.
 
     @workflow.signal(description="The supplier's push said that something shipped; the parcels are stored already.")
-    async def shipment_reported(self, *args: Any) -> None:
+    async def supplier_reported(self, *args: Any) -> None:
         """End the wait for the next check: there is news in the database."""
-        if await self._read("shipment_reported", ShipmentReported, args):
+        if await self._read("supplier_reported", SupplierReported, args):
             self._news += 1
 
     @workflow.signal(

@@ -20,9 +20,9 @@ from models.commands import (
     CommandName,
     CommandReceipt,
     CustomerAnswered,
-    ShipmentReported,
     StockArrived,
     StorefrontEvent,
+    SupplierReported,
     UnitsReturned,
 )
 from models.contracts import CommandRecord, MalformedCommand
@@ -32,9 +32,9 @@ from workflows.manual_review import Asking
 Result = TypeVar("Result")
 Outcome = TypeVar("Outcome", covariant=True)
 
-Event = TypeVar("Event", StorefrontEvent, ShipmentReported, StockArrived, CustomerAnswered, UnitsReturned)
+Event = TypeVar("Event", StorefrontEvent, SupplierReported, StockArrived, CustomerAnswered, UnitsReturned)
 
-_MESSAGES = (Command, StorefrontEvent, ShipmentReported, StockArrived, CustomerAnswered, UnitsReturned)
+_MESSAGES = (Command, StorefrontEvent, SupplierReported, StockArrived, CustomerAnswered, UnitsReturned)
 _FIELDS = {name for message in _MESSAGES for name in message.model_fields}
 
 COMMAND_HELP = (

@@ -36,7 +36,7 @@ class StragglerWorkflow:
         return StragglerOutcome(late=verdict is StepVerdict.DONE)
 
     @workflow.signal(description="The supplier's push said that something shipped; the parcels are stored already.")
-    def shipment_reported(self, *args: Any) -> None:  # noqa: ARG002 - whatever comes along is not needed
+    def supplier_reported(self, *args: Any) -> None:  # noqa: ARG002 - whatever comes along is not needed
         """Look at once: there is news in the database."""
         self._news += 1
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, exists, func, select, text, update
@@ -54,6 +54,9 @@ class PurchaseOrderView:
     address: Address | None
     lines: tuple[tuple[str, SupplierLine], ...]  # (storefront line id, what the supplier delivers)
     declined: int = 0  # units that it has said it will not deliver
+    api_version: str = ""  # of the supplier's interface, for this order's whole life
+    ship_by: date | None = None
+    arrive_by: date | None = None
     bundled: bool = False  # the order has bundles: a line may be parts from several suppliers
 
     @property
@@ -64,10 +67,12 @@ class PurchaseOrderView:
     @property
     def supplier_lines(self) -> tuple[SupplierLine, ...]:
         """What the supplier is asked for: one line per article, whatever lines it stands on."""
-        units: dict[str, int] = {}
+        articles: dict[str, SupplierLine] = {}
         for _, line in self.lines:
-            units[line.ean] = units.get(line.ean, 0) + line.quantity
-        return tuple(SupplierLine(ean=ean, quantity=quantity) for ean, quantity in units.items())
+            more = articles.get(line.ean)
+            units = line.quantity + (more.quantity if more else 0)
+            articles[line.ean] = (more or line).model_copy(update={"quantity": units})
+        return tuple(articles.values())
 
 
 # Built once: every activity of a purchase order begins with these two.
@@ -78,6 +83,7 @@ _ORDER = (
         orders.c.storefront_order_id,
         orders.c.name.label("order_name"),
         orders.c.cancel_requested_at,
+        orders.c.currency,
         addresses.c.address,
         exists().where(order_line_parts.c.order_id == purchase_orders.c.order_id).label("bundled"),
     )
@@ -96,9 +102,14 @@ def load(tx: Transaction, purchase_order_id: int) -> PurchaseOrderView:
     """Read one purchase order, its lines, and its order's effective address."""
     which = {"purchase_order": purchase_order_id}
     rows = tx.execute(_LINES, which).all()
-    due = [(row.line_id, row.ean, row.quantity - row.declined) for row in rows]
-    lines = [(line_id, SupplierLine(ean=ean, quantity=units)) for line_id, ean, units in due if units > 0]
-    return _view(tx.execute(_ORDER, which).one(), lines, sum(row.declined for row in rows))
+    order = tx.execute(_ORDER, which).one()
+    lines = [(row.line_id, _supplier_line(row, order.currency)) for row in rows if row.quantity > row.declined]
+    return _view(order, lines, sum(row.declined for row in rows))
+
+
+def _supplier_line(row: Row[Any], currency: str) -> SupplierLine:
+    cost = Money(amount=row.unit_cost, currency=currency) if row.unit_cost is not None else None
+    return SupplierLine(ean=row.ean, quantity=row.quantity - row.declined, sku=row.sku, unit_cost=cost)
 
 
 def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]], declined: int) -> PurchaseOrderView:
@@ -128,6 +139,9 @@ def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]], declined: in
         address=Address.model_validate(row.address) if row.address else None,
         lines=tuple(lines),
         declined=declined,
+        api_version=row.api_version,
+        ship_by=row.ship_by,
+        arrive_by=row.arrive_by,
         bundled=row.bundled,
     )
 

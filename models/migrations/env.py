@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, text
 
+import models.exchange_tables
 import models.supply_tables  # noqa: F401 - adds its tables
 from models.tables import metadata
 

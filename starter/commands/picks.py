@@ -16,7 +16,7 @@ from adapters.database.engine import Database
 from adapters.database.picks import PickRefusedError
 from models.articles import normalise_ean
 from models.base import Reference
-from models.commands import ShipmentReported
+from models.commands import SupplierReported
 from models.picks import Picked, PickTask
 from starter.console import (
     AsJson,
@@ -182,10 +182,10 @@ def _conclude(database: Database, number: str, *, changed: bool, as_json: bool) 
 
 async def _tell(workflow_id: str, task: PickTask) -> bool:
     """Wake the lifecycle: what it has to know is stored. False where it could not be told."""
-    news = ShipmentReported(event_id=f"pick:{task.number}:{task.state}")
+    news = SupplierReported(event_id=f"pick:{task.number}:{task.state}")
     try:
         client = await connect_temporal()
-        await client.get_workflow_handle(workflow_id).signal("shipment_reported", news)
+        await client.get_workflow_handle(workflow_id).signal("supplier_reported", news)
     except (TemporalAwayError, RPCError):
         return False
     return True

@@ -45,6 +45,7 @@ from models.storefronts import FulfilmentRequest, OrderNote, StorefrontFacts
 from models.suppliers import (
     Capabilities,
     Destination,
+    DoubtMeans,
     PlacedOrder,
     ShippingQuote,
     StockAnswer,
@@ -61,10 +62,8 @@ ARTICLE = "8411061123456"
 CAPABILITIES = Capabilities(
     live_rates=True,
     live_stock=True,
-    find_by_our_number=False,
-    idempotency_key=False,
+    doubt=DoubtMeans.NONE,
     cancel=False,
-    acknowledgement_push=False,
     line_level_shipments=False,
     test_orders=True,
 )

@@ -6,13 +6,13 @@ import pytest
 
 from adapters.plugin import Plugin, load_plugins
 from adapters.suppliers.btswholesaler.adapter import PLUGIN, build
+from dropwright.testing.contract import SupplierContract, SupplierWorld
 from models.calls import CallRecord
 from models.configuration import Supplier
 from sandbox.btswholesaler import DEFAULT_TOKEN, create_app
 from sandbox.catalogue import UNKNOWN_EAN, plain_eans
 from sandbox.serving import listen
 from tests.adapters.loopback import HTTP, Stage, stage
-from tests.adapters.supplier_contract import SupplierContract, SupplierWorld
 
 OPERATIONS = {
     "fetch_stock": "getProductStock",

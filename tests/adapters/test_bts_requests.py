@@ -13,8 +13,8 @@ from adapters.suppliers.btswholesaler.requests import (
     shipping_parameters,
     stock_parameters,
 )
+from dropwright.testing.contract import CUSTOMER
 from models.suppliers import Destination, SupplierLine, SupplierOrder
-from tests.adapters.supplier_contract import CUSTOMER
 
 GOLDEN = Path(__file__).with_name("test_bts_order_form.golden.txt")
 LINES = (SupplierLine(ean=" 8437 0000 00006", quantity=2), SupplierLine(ean="btskit0049a", quantity=1))

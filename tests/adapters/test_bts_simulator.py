@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from adapters.errors import AccountHold, AuthenticationFailed, Refused, Throttled, Unavailable, UnexpectedReply
 from adapters.suppliers.btswholesaler.adapter import Btswholesaler, build
+from dropwright.testing.contract import CUSTOMER, MADRID
 from models.findings import Severity
 from models.suppliers import Destination, SupplierLine, SupplierOrder, SupplierState
 from sandbox.btswholesaler import DEFAULT_TOKEN, create_app
@@ -32,7 +33,6 @@ from sandbox.catalogue import (
 )
 from sandbox.serving import listen, serving
 from tests.adapters.loopback import HTTP, Stage, stage
-from tests.adapters.supplier_contract import CUSTOMER, MADRID
 from tests.adapters.test_bts_contract import settings
 
 EANS = named_eans()

@@ -14,6 +14,7 @@ from adapters.database.engine import Database
 from adapters.errors import AdapterError, Doubtful, NotSent, Refused, Unavailable
 from adapters.plugin import load_plugins
 from adapters.suppliers.warehouse.adapter import PLUGIN, Warehouse, build
+from dropwright.testing.contract import CUSTOMER, MADRID, PERSONAL, OrderingContract, OrderingWorld
 from models.configuration import Supplier
 from models.feeds import FeedKind
 from models.findings import Severity
@@ -22,7 +23,6 @@ from models.suppliers import Cancellation, SupplierLine, SupplierState
 from models.supply_tables import offers
 from models.tables import pick_lines, pick_tasks
 from tests.activities.broken_commit import BrokenCommit
-from tests.adapters.supplier_contract import CUSTOMER, MADRID, PERSONAL, OrderingContract, OrderingWorld
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 EANS = ("4006381333931", "8411061123456", "5901234123457", "4012345678901", "7612345678900")

@@ -10,7 +10,7 @@ from models.contracts import OrderRequest, PurchaseOrderRequest, Shortage
 from models.money import Money
 from models.orders import Address, IncomingOrder
 from models.statuses import Mode
-from models.suppliers import Capabilities, SupplierProfile
+from models.suppliers import Capabilities, DoubtMeans, SupplierProfile
 from models.tasks import OpenTask, TaskCategory
 from workflows import search_attributes
 from workflows.decisions.presentation import order_details, plan_text, purchase_order_details
@@ -31,10 +31,8 @@ PROFILE = SupplierProfile(
     capabilities=Capabilities(
         live_rates=True,
         live_stock=True,
-        find_by_our_number=False,
-        idempotency_key=False,
+        doubt=DoubtMeans.NONE,
         cancel=False,
-        acknowledgement_push=False,
         line_level_shipments=False,
         test_orders=True,
     ),

@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from activities.requests import request_sync
 from adapters.database import configurations, picks
 from adapters.database.engine import Transaction
-from models.commands import ShipmentReported
+from models.commands import SupplierReported
 from models.configuration import Configuration
 from models.identifiers import sync_workflow_id
 from models.picks import Picked
@@ -107,8 +107,8 @@ class World:
         """Pack and send what is to be picked, until cancelled. Of one article a piece is missing on its shelf."""
         while True:
             for number, workflow_id in await asyncio.to_thread(self._pack):
-                news = ShipmentReported(event_id=f"pick:{number}")
-                await self.scene.client.get_workflow_handle(workflow_id).signal("shipment_reported", news)
+                news = SupplierReported(event_id=f"pick:{number}")
+                await self.scene.client.get_workflow_handle(workflow_id).signal("supplier_reported", news)
             await asyncio.sleep(0.3)
 
     def _pack(self) -> list[tuple[str, str]]:

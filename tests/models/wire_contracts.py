@@ -30,7 +30,7 @@ from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
 from activities.sweeps import SweepActivities
 from activities.tasks import TaskActivities
-from models.commands import Command, ShipmentReported, StorefrontEvent
+from models.commands import Command, StorefrontEvent, SupplierReported
 
 LOCK = Path(__file__).with_name("contracts.lock.json")
 UPDATE = "python -m tests.models.wire_contracts"
@@ -45,7 +45,7 @@ ACTIVITIES = (
     SweepActivities,
     TaskActivities,
 )
-HEARD_BY_SIGNALS = (Command, StorefrontEvent, ShipmentReported)  # their handlers take anything and read these
+HEARD_BY_SIGNALS = (Command, StorefrontEvent, SupplierReported)  # their handlers take anything and read these
 _KEPT = ("type", "format", "$ref", "items", "prefixItems", "additionalProperties", "anyOf")
 
 Lock = dict[str, Any]

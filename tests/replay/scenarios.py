@@ -159,8 +159,8 @@ async def refused_and_malformed_messages(stage: Stage) -> Scene:
     await send_signal(client, scene.workflow_id, "storefront_changed", [as_json("nothing"), as_json(1)])
     await give_address(scene)
     workflow_id = await followed(scene)
-    await send_signal(client, workflow_id, "shipment_reported", [])
-    await send_signal(client, workflow_id, "shipment_reported", [as_json({"event_id": "push-1"})])
+    await send_signal(client, workflow_id, "supplier_reported", [])
+    await send_signal(client, workflow_id, "supplier_reported", [as_json({"event_id": "push-1"})])
     return scene
 
 

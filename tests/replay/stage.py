@@ -71,7 +71,7 @@ async def deliver_after_all(scene: Scene) -> None:
 
     async def is_told() -> bool:
         try:
-            await watch.signal("shipment_reported")
+            await watch.signal("supplier_reported")
         except RPCError:  # it is about to be started
             return False
         return True

@@ -154,7 +154,7 @@ class Listener:
         return self._heard
 
     @workflow.signal
-    def shipment_reported(self, *args: Any) -> None:
+    def supplier_reported(self, *args: Any) -> None:
         self._heard += args
 
 

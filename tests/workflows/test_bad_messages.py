@@ -80,7 +80,7 @@ ORDER_HANDLERS = (
     "units_returned",
     "no_such_handler",
 )
-SHARE_HANDLERS = ("override", "shipment_reported", "no_such_handler")
+SHARE_HANDLERS = ("override", "supplier_reported", "no_such_handler")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

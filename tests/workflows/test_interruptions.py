@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.database import following
-from models.commands import ShipmentReported
+from models.commands import SupplierReported
 from models.contracts import OrderRequest
 from models.statuses import OrderState
 from models.suppliers import TrackedParcel
@@ -37,7 +37,7 @@ async def push(world: World, request: OrderRequest, number: str, event_id: str) 
         parcel = TrackedParcel(tracking_number=number, carrier="GLS")
         following.keep_parcels(tx, row["id"], [parcel], source="push", now=datetime.now(UTC))
     handle = world.client.get_workflow_handle(row["workflow_id"])
-    await handle.signal("shipment_reported", ShipmentReported(event_id=event_id))
+    await handle.signal("supplier_reported", SupplierReported(event_id=event_id))
 
 
 def quick_checks(world: World) -> None:
@@ -76,7 +76,7 @@ async def test_a_push_in_the_middle_of_a_check_is_not_lost_and_not_told_twice(pa
     await world.until_async(lambda: check_has_started(world, purchase_order))
     await push(world, request, "PUSHED-2", "event-2")
     await world.client.get_workflow_handle(purchase_order).signal(
-        "shipment_reported", ShipmentReported(event_id="event-2")
+        "supplier_reported", SupplierReported(event_id="event-2")
     )
 
     assert (await world.finish(handle)).ending is OrderState.SHIPPED

@@ -96,6 +96,6 @@ async def test_a_push_makes_the_watch_look_at_once(temporal_server: TemporalServ
         watch = await begun(stage, play)
         await stage.until(lambda: "watch_straggler" in play.calls)
         part.straggler = (timedelta(0), StepVerdict.DONE)  # nobody looks before tomorrow, unless told
-        await watch.signal("shipment_reported", args=[{"event_id": "push-1"}])
+        await watch.signal("supplier_reported", args=[{"event_id": "push-1"}])
         async with asyncio.timeout(30):
             assert await watch.result() == StragglerOutcome(late=True)

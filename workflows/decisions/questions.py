@@ -462,6 +462,75 @@ _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
         "The customer of {order} asks to {choice}, but {problem}. Can it still be done?",
         (_SEEN,),
     ),
+    TaskCategory.ACKNOWLEDGEMENT_CHANGED: (
+        "purchasing",
+        2,
+        "{supplier} takes purchase order {number} of {order}, but otherwise than ordered: {changes}. Shall it deliver so?",
+        (
+            Alternative(
+                command=CommandName.APPROVE,
+                label="Take it so",
+                consequence="The order goes on with the supplier's quantities, prices and dates.",
+            ),
+            _REROUTE,
+            _CANCELLED_THERE,
+        ),
+    ),
+    TaskCategory.RECEIPT_OVERDUE: (
+        "integration",
+        1,
+        "{supplier} has not confirmed document {control} ({orders}) within {waited}. Has it arrived there?",
+        (
+            Alternative(
+                command=SupplyAnswer.RESEND,
+                label="Send it again",
+                consequence="The same document with the same number: a partner that has it already refuses the second.",
+            ),
+            Alternative(
+                command=SupplyAnswer.LEAVE,
+                label="It has arrived",
+                consequence="The receipt is no longer awaited; the acknowledgement still is.",
+            ),
+        ),
+    ),
+    TaskCategory.DOCUMENT_REFUSED: (
+        "integration",
+        1,
+        "{supplier} could not take our document {control} ({orders}): {codes}. It has none of these orders; what is wrong?",
+        (_SEEN,),
+    ),
+    TaskCategory.DOCUMENT_UNCLEAR: (
+        "operations",
+        2,
+        "{supplier} has sent {document}, which can't be acted on by itself ({reason}). What does it mean?",
+        (
+            Alternative(
+                command=SupplyAnswer.READ_AGAIN,
+                label="Read it again",
+                consequence="It is read as the configuration and the adapter are now; what it says is applied.",
+            ),
+            _SEEN,
+        ),
+    ),
+    TaskCategory.INVOICE_DIFFERS: (
+        "finance",
+        3,
+        "{supplier} invoices {total} for purchase order {number} of {order}, {expected} was expected. Is it right?",
+        (_SEEN,),
+    ),
+    TaskCategory.SHIPMENT_CONTRADICTS: (
+        "operations",
+        1,
+        "{supplier} says of purchase order {number} of {order} what can't be: {problem}. What is true?",
+        (_SEEN,),
+    ),
+    TaskCategory.SUPPLIER_CHANGED: (
+        "integration",
+        1,
+        "{supplier} answers {operation} otherwise than until now ({difference}). Nothing of it is used. "
+        "Has its interface changed?",
+        (_SEEN,),
+    ),
     TaskCategory.LISTINGS_REFUSED: (
         "catalogue",
         3,

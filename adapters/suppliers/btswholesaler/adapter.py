@@ -27,6 +27,9 @@ from models.suppliers import (
     Cancellation,
     Capabilities,
     Destination,
+    DoubtMeans,
+    Lookup,
+    LookupVerdict,
     PlacedOrder,
     ShippingQuote,
     StockAnswer,
@@ -41,10 +44,8 @@ STOCK_BATCH = 100  # EANs in one getProductStock call
 CAPABILITIES = Capabilities(
     live_rates=True,
     live_stock=True,
-    find_by_our_number=False,
-    idempotency_key=False,
+    doubt=DoubtMeans.NONE,
     cancel=False,
-    acknowledgement_push=False,
     line_level_shipments=False,
     test_orders=True,
 )
@@ -92,6 +93,10 @@ class Btswholesaler:
             raise AuthenticationFailed(f"setCreateOrder: {self._supplier_id} does not accept our token")
         return replies.read_placement(response.status_code, response.text)
 
+    def find_order(self, order: SupplierOrder) -> Lookup:  # noqa: ARG002 - the port's
+        """Find nothing: the vendor keeps no number of ours, and lists no orders."""
+        return Lookup(verdict=LookupVerdict.UNSURE, said="the vendor keeps no number of ours")
+
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
         """Ask how the order stands. Raises Refused("order_not_found") where the supplier does not know it (yet)."""
         parameters = requests.order_parameters(supplier_number)
@@ -109,6 +114,10 @@ class Btswholesaler:
     def feed_columns(self, kind: FeedKind) -> dict[str, Column]:
         """Say which field of our rows comes from which name of the vendor's."""
         return columns_of(kind)
+
+    def probe(self) -> None:
+        """Ask how the feed is doing: the answer is short, and needs our token."""
+        self._ask("getFeedStatus", [], replies.read_feed_status)
 
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:
         """Check token, countries, feed and sample EANs. Nothing is asked further once the token fails."""

@@ -19,9 +19,14 @@ from models.findings import Finding, Severity
 from models.money import Money
 from models.picks import PickState, PickTask
 from models.suppliers import (
+    AcknowledgedLine,
     Cancellation,
     Capabilities,
     Destination,
+    DoubtMeans,
+    LineStatus,
+    Lookup,
+    LookupVerdict,
     PlacedOrder,
     ShippingQuote,
     StockAnswer,
@@ -35,10 +40,8 @@ from models.suppliers import (
 CAPABILITIES = Capabilities(
     live_rates=False,
     live_stock=False,
-    find_by_our_number=True,
-    idempotency_key=True,
+    doubt=DoubtMeans.KEY,
     cancel=True,
-    acknowledgement_push=False,  # it acknowledges as it is ordered
     line_level_shipments=False,
     test_orders=True,
     stock_leaves_when_shipped=True,
@@ -88,11 +91,20 @@ class Warehouse:
         state, words = _state(self._desk.open_pick(self._supplier_id, order))
         return PlacedOrder(supplier_number=order.number, state=state, status_text=words)
 
+    def find_order(self, order: SupplierOrder) -> Lookup:
+        """Look for its pick task by our number."""
+        task = self._desk.find_pick(self._supplier_id, order.number)
+        if task is None:
+            return Lookup(verdict=LookupVerdict.ABSENT, said="no such pick task")
+        state, words = _state(task)
+        placed = PlacedOrder(supplier_number=order.number, state=state, status_text=words, lines=_declined(task))
+        return Lookup(verdict=LookupVerdict.FOUND, placed=placed, said=words)
+
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
         """Say how the pick task stands. Raises Refused("order_not_found") where there is none."""
         task = self._found(self._desk.find_pick(self._supplier_id, supplier_number))
         state, words = _state(task)
-        return SupplierOrderStatus(state=state, status_text=words, parcels=_parcels(task), declined=task.declined)
+        return SupplierOrderStatus(state=state, status_text=words, parcels=_parcels(task), lines=_declined(task))
 
     def cancel_order(self, supplier_number: str) -> Cancellation:
         """Call it off, until it has left the house."""
@@ -106,6 +118,10 @@ class Warehouse:
     def feed_columns(self, kind: FeedKind) -> dict[str, Column]:  # noqa: ARG002 - the port's
         """Name no columns: its files are whatever the merchant exports."""
         return {}
+
+    def probe(self) -> None:
+        """Ask how much is to be picked."""
+        self._desk.count_open(self._supplier_id)
 
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:
         """Check that the desk answers, and which of the sample EANs were never counted."""
@@ -140,6 +156,12 @@ def _unknown(ean: str) -> StockAnswer:
 
 def _state(task: PickTask) -> tuple[SupplierState, str]:
     return TEST if task.test else STATES[task.state]
+
+
+def _declined(task: PickTask) -> tuple[AcknowledgedLine, ...]:
+    return tuple(
+        AcknowledgedLine(ean=line.ean, quantity=line.quantity, status=LineStatus.REJECTED) for line in task.declined
+    )
 
 
 def _parcels(task: PickTask) -> tuple[TrackedParcel, ...]:

@@ -28,6 +28,16 @@ def upgrade() -> None:
     )
     op.create_index("articles_ean_ix", "articles", ["ean"], unique=False)
     op.create_table(
+        "breakers",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("code", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("supplier", name=op.f("breakers_pk")),
+    )
+    op.create_table(
         "calls",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -76,6 +86,12 @@ def upgrade() -> None:
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("applied_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("configurations_pk")),
+    )
+    op.create_table(
+        "control_numbers",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", name=op.f("control_numbers_pk")),
     )
     op.create_table(
         "cost_holds",
@@ -234,6 +250,11 @@ def upgrade() -> None:
         sa.Column("probed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("difference", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("mails", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("incidents_pk")),
     )
     op.create_index(
@@ -390,6 +411,74 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'startable' AND started_at IS NULL"),
     )
     op.create_table(
+        "partner_documents",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("control", sa.BigInteger(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("size", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("window_ends", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("receipt_due", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("receipt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replies", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("reply_to", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["reply_to"], ["partner_documents.id"], name=op.f("partner_documents_reply_to_fk")),
+        sa.PrimaryKeyConstraint("id", name=op.f("partner_documents_pk")),
+    )
+    op.create_index(
+        "partner_documents_control_ix",
+        "partner_documents",
+        ["supplier", "direction", "control"],
+        unique=False,
+        postgresql_where=sa.text("control IS NOT NULL"),
+    )
+    op.create_index(
+        "partner_documents_in_uq",
+        "partner_documents",
+        ["supplier", "digest"],
+        unique=True,
+        postgresql_where=sa.text("direction = 'in'"),
+    )
+    op.create_index(
+        "partner_documents_out_uq",
+        "partner_documents",
+        ["supplier", "key"],
+        unique=True,
+        postgresql_where=sa.text("key IS NOT NULL"),
+    )
+    op.create_index(
+        "partner_documents_receipt_ix",
+        "partner_documents",
+        ["receipt_due"],
+        unique=False,
+        postgresql_where=sa.text("receipt_due IS NOT NULL AND receipt_at IS NULL"),
+    )
+    op.create_index("partner_documents_reply_to_ix", "partner_documents", ["reply_to"], unique=False)
+    op.create_index(
+        "partner_documents_waiting_ix",
+        "partner_documents",
+        ["supplier", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('queued', 'prepared', 'stored')"),
+    )
+    op.create_table(
+        "partner_facts",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "key", name=op.f("partner_facts_pk")),
+    )
+    op.create_table(
         "pick_tasks",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
         sa.Column("warehouse", sa.Text(), nullable=False),
@@ -477,6 +566,14 @@ def upgrade() -> None:
         ["supplier", "sku"],
         unique=True,
         postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
+        "reply_shapes",
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("shape", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("supplier", "operation", name=op.f("reply_shapes_pk")),
     )
     op.create_table(
         "scorecards",
@@ -687,6 +784,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("order_id", "line_id", name=op.f("order_lines_pk")),
     )
     op.create_table(
+        "partner_document_orders",
+        sa.Column("document_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["partner_documents.id"], name=op.f("partner_document_orders_document_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("document_id", "number", name=op.f("partner_document_orders_pk")),
+    )
+    op.create_index("partner_document_orders_number_ix", "partner_document_orders", ["number"], unique=False)
+    op.create_table(
         "pick_lines",
         sa.Column("pick_id", sa.BigInteger(), nullable=False),
         sa.Column("ean", sa.Text(), nullable=False),
@@ -747,8 +857,10 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("claim_token", sa.Text(), nullable=True),
         sa.Column("supplier_number", sa.Text(), nullable=True),
+        sa.Column("api_version", sa.Text(), server_default="", nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changes_approved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ship_by", sa.Date(), nullable=True),
         sa.Column("arrive_by", sa.Date(), nullable=True),
         sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
@@ -814,6 +926,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("delivered_at IS NULL"),
     )
     op.create_table(
+        "acknowledged_lines",
+        sa.Column("purchase_order_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("unit_cost", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("expected_on", sa.Date(), nullable=True),
+        sa.Column("substitute", sa.Text(), server_default="", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["purchase_order_id"], ["purchase_orders.id"], name=op.f("acknowledged_lines_purchase_order_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("purchase_order_id", "position", name=op.f("acknowledged_lines_pk")),
+    )
+    op.create_table(
         "costs",
         sa.Column("purchase_order_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -827,6 +957,9 @@ def upgrade() -> None:
         "incident_orders",
         sa.Column("incident_id", sa.BigInteger(), nullable=False),
         sa.Column("purchase_order_id", sa.BigInteger(), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("waiting", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("incident_orders_incident_id_fk")),
         sa.ForeignKeyConstraint(
             ["purchase_order_id"], ["purchase_orders.id"], name=op.f("incident_orders_purchase_order_id_fk")
@@ -864,6 +997,28 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "purchase_order_id", "tracking_number", name=op.f("parcels_purchase_order_id_tracking_number_uq")
         ),
+    )
+    op.create_table(
+        "partner_news",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("document_id", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("purchase_order_id", sa.BigInteger(), nullable=False),
+        sa.Column("news", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["document_id"], ["partner_documents.id"], name=op.f("partner_news_document_id_fk")),
+        sa.ForeignKeyConstraint(
+            ["purchase_order_id"], ["purchase_orders.id"], name=op.f("partner_news_purchase_order_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("partner_news_pk")),
+        sa.UniqueConstraint("document_id", "sequence", name=op.f("partner_news_document_id_sequence_uq")),
+    )
+    op.create_index("partner_news_purchase_order_id_ix", "partner_news", ["purchase_order_id"], unique=False)
+    op.create_index(
+        "partner_news_untold_ix", "partner_news", ["id"], unique=False, postgresql_where=sa.text("told_at IS NULL")
     )
     op.create_table(
         "purchase_order_lines",
@@ -936,6 +1091,30 @@ def upgrade() -> None:
     op.create_index(
         "submission_attempts_purchase_order_id_ix", "submission_attempts", ["purchase_order_id"], unique=False
     )
+    op.create_table(
+        "supplier_invoices",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("supplier", sa.Text(), nullable=False),
+        sa.Column("invoice", sa.Text(), nullable=False),
+        sa.Column("purchase_order_id", sa.BigInteger(), nullable=False),
+        sa.Column("document_id", sa.BigInteger(), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=True),
+        sa.Column("total", sa.Numeric(precision=14, scale=4), nullable=False),
+        sa.Column("charges", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("expected", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("agrees", sa.Boolean(), nullable=False),
+        sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["partner_documents.id"], name=op.f("supplier_invoices_document_id_fk")
+        ),
+        sa.ForeignKeyConstraint(
+            ["purchase_order_id"], ["purchase_orders.id"], name=op.f("supplier_invoices_purchase_order_id_fk")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("supplier_invoices_pk")),
+        sa.UniqueConstraint("supplier", "invoice", name=op.f("supplier_invoices_supplier_invoice_uq")),
+    )
+    op.create_index("supplier_invoices_purchase_order_id_ix", "supplier_invoices", ["purchase_order_id"], unique=False)
     op.create_table(
         "tracking_checks",
         sa.Column("purchase_order_id", sa.BigInteger(), nullable=False),

@@ -34,6 +34,7 @@ from models.suppliers import (
     Cancellation,
     DeclinedLine,
     Destination,
+    DoubtMeans,
     PlacedOrder,
     SupplierLine,
     SupplierOrder,
@@ -203,7 +204,7 @@ class OrderingContract:
         assert caught.value.code == "order_not_found"
 
     def test_a_supplier_that_knows_our_number_takes_an_order_once(self, world: OrderingWorld) -> None:
-        if world.port.capabilities.idempotency_key:
+        if world.port.capabilities.doubt is DoubtMeans.KEY:
             first = world.port.place_order(world.order())
             assert world.port.place_order(world.order()) == first
             assert len(world.supplier_orders()) == 1
