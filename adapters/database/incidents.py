@@ -35,7 +35,7 @@ def join(
             )
         ).scalar_one()
     )
-    row = {"incident_id": incident_id, "purchase_order_id": purchase_order_id}
+    row = {"incident_id": incident_id, "purchase_order_id": purchase_order_id, "joined_at": now}
     tx.execute(upsert(incident_orders).values(row).on_conflict_do_nothing())
     return incident_id, opened is not None
 
