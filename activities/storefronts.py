@@ -1,17 +1,16 @@
 """Activities that speak to a channel's storefront, and the transaction that records what it said."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import activity
 
-from activities import letters
+from activities import letters, shipping
 from activities.common import Dependencies, ask, ask_about, now, stopped_by_mode, subject
 from activities.failures import wait
 from activities.refunds import ask_for_refund
+from activities.shipping import Portion
 from adapters.database import following, mails, orders, purchase_orders, tasks, timeline
 from adapters.database.engine import Transaction
-from adapters.database.following import Parcel
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.errors import AuthenticationFailed, Refused
 from models.configuration import CustomerMessages
@@ -35,7 +34,6 @@ COST_ID_KEY = "shipping_cost_id"
 SUPPLIER_NUMBER_KEY = "order_number"
 
 
-ShelfLines = Sequence[tuple[str, int]]  # (line, units)
 AT_ONCE = timedelta(seconds=1)
 
 
@@ -135,34 +133,34 @@ class StorefrontActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def fulfil(self, request: FulfilRequest) -> FulfilmentResult:
-        """Tell the storefront of the parcels it does not know; count the units, write the mail, and close what is complete."""
+        """Tell the storefront of what left together; count the units, write the mail, and close what is complete.
+
+        Parcels whose content is known leave one by one: ``PARTIAL`` where there are more of them to tell.
+        """
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
-            parcels = following.known_parcels(tx, order.id)
-            lines = _shelf_lines(tx, order)
-            if order.bundled and lines:
-                parcels += following.parcels_left_untold(tx, order.id, order.order_id)
+            portion = shipping.portion(tx, order)
         fulfilment_id = order.fulfilment_id
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
-            told = bool(lines or fulfilment_id)  # parts that complete no bundle wait for the others
-            if told and any(not parcel.told for parcel in parcels) and not request.by_hand:
+            if portion.is_to_be_told and not request.by_hand:
                 try:
-                    fulfilment_id = self._tell_storefront(order, lines, parcels)
+                    fulfilment_id = self._tell_storefront(order, portion)
                 except (Refused, AuthenticationFailed) as refusal:
                     return self._refused(order, "the fulfilment", refusal.code)
             with self._deps.database.begin() as tx:
                 entries.save(tx)
                 orders.lock(tx, order.order_id)  # before the purchase order, as everywhere
-                if order.bundled and _shelf_lines(tx, order) != lines:
+                if order.bundled and shipping.portion(tx, order).lines != portion.lines:
                     raise wait("another part of a bundle shipped at the same moment", AT_ONCE)
-                return self._record_shipment(tx, order, parcels, fulfilment_id, request, told=told)
+                return self._record_shipment(tx, order, portion, fulfilment_id, request)
 
-    def _tell_storefront(self, order: PurchaseOrderView, lines: ShelfLines, parcels: list[Parcel]) -> str:
+    def _tell_storefront(self, order: PurchaseOrderView, portion: Portion) -> str:
         notify = self._deps.outside.channel(order.channel).customer_messages is CustomerMessages.STOREFRONT
+        parcels = portion.parcels
         fulfilment = FulfilmentRequest(
             storefront_order_id=order.storefront_order_id,
-            fulfilment_id=order.fulfilment_id,
-            lines=tuple(FulfilmentLine(line_id=line_id, quantity=units) for line_id, units in lines),
+            fulfilment_id=portion.joins,
+            lines=tuple(FulfilmentLine(line_id=line_id, quantity=units) for line_id, units in portion.lines),
             tracking_numbers=tuple(parcel.tracking_number for parcel in parcels),
             carrier=next((parcel.carrier for parcel in parcels if parcel.carrier), order.carrier or ""),
             urls=tuple(parcel.url for parcel in parcels if parcel.url),
@@ -171,35 +169,29 @@ class StorefrontActivities:
         return self._deps.outside.storefront(order.channel).fulfil(fulfilment)
 
     def _record_shipment(
-        self,
-        tx: Transaction,
-        order: PurchaseOrderView,
-        parcels: list[Parcel],
-        fulfilment_id: str,
-        request: FulfilRequest,
-        *,
-        told: bool,
+        self, tx: Transaction, order: PurchaseOrderView, portion: Portion, fulfilment_id: str, request: FulfilRequest
     ) -> FulfilmentResult:
-        new = [parcel for parcel in parcels if not parcel.told]
-        if new:
+        if portion.new:
             purchase_orders.keep_fulfilment(tx, order.id, fulfilment_id)
-            if told or request.by_hand:
-                following.mark_told(tx, [parcel.id for parcel in new], now=now())
-            units = purchase_orders.ship_open_lines(tx, order.id, order.order_id, now=now())
+            if portion.completes or request.by_hand or portion.units is not None:  # more than was ordered: no news
+                following.mark_told(tx, [parcel.id for parcel in portion.new], now=now())
+            units = portion.count(tx, order)
             channel = self._deps.outside.channel(order.channel)
             if channel.customer_messages is CustomerMessages.DROPWRIGHT:
-                mails.write(tx, letters.shipped(order, new), now=now())
+                mails.write(tx, letters.shipped(order, portion.new), now=now())
             timeline.tell(
                 tx,
                 order.order_id,
                 "purchase_order.shipped",
                 at=now(),
                 purchase_order_id=order.id,
-                key=f"{order.id}:told:{new[0].id}",
+                key=f"{order.id}:told:{portion.new[0].id}",
                 units=units,
-                tracking=[parcel.tracking_number for parcel in new],
+                tracking=[parcel.tracking_number for parcel in portion.new],
                 by_hand=request.by_hand,
             )
+        if portion.more:
+            return FulfilmentResult(verdict=StepVerdict.PARTIAL)
         if not request.complete:
             return FulfilmentResult(verdict=StepVerdict.DONE)
         purchase_orders.end(tx, order.id, PurchaseOrderState.SHIPPED, now=now())
@@ -207,13 +199,3 @@ class StorefrontActivities:
         if ending is not None:
             ask_for_refund(tx, self._deps, order.order_id, ending)
         return FulfilmentResult(verdict=StepVerdict.DONE, order_ending=ending)
-
-
-def _shelf_lines(tx: Transaction, order: PurchaseOrderView) -> ShelfLines:
-    """List (line, units) that the storefront is told of when this purchase order ships."""
-    if order.bundled:
-        return following.storefront_lines(tx, order.id)
-    units: dict[str, int] = {}
-    for line_id, line in order.lines:
-        units[line_id] = units.get(line_id, 0) + line.quantity
-    return list(units.items())

@@ -3,7 +3,7 @@
 They stay readable for 90 days, because a poll that waits by retry outlives deployments: fields are added, never changed.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -199,6 +199,8 @@ class StepResult(Contract):
     verdict: StepVerdict
     task: OpenTask | None = None
     declined: int = 0  # units that the supplier has declined in all so far: the order plans them again
+    expected_on: date | None = None  # when the last of it shall ship, as the supplier now says
+    down_since: Timestamp | None = None  # where the supplier is down
 
 
 class SubmitRequest(PurchaseOrderRef):
@@ -225,6 +227,13 @@ class PollRequest(PurchaseOrderRef):
     declined: int = 0  # units that the lifecycle knows to be declined: more of them end the poll
     look_now: bool = False  # the supplier has sent something: ask once, whatever the plan says
     unasked: bool = False  # where the plan is spent, nobody is asked: the lifecycle knows what to do
+
+
+class DoubtRequest(PurchaseOrderRef):
+    """Find out by the supplier's own means whether a doubtful submission has arrived; ask a person at ``until``."""
+
+    until: Timestamp
+    look_now: bool = False  # something was heard of it: look at once
 
 
 class CancelRequest(PurchaseOrderRef):

@@ -2,23 +2,21 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from models.base import Interval, Span, StrictContract
 
 MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
 
 
 class Acknowledging(StrictContract):
     """Which answers of a supplier are taken as they are. What goes beyond is a person's to approve."""
 
     price_tolerance: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(2)  # percent above what was planned, per unit
-    later_by: Span = timedelta(days=2)  # than its terms promise
-    backorder_for: Span = timedelta(days=7)  # units that come later than this are planned again elsewhere
-    substitutes: Literal["ask", "refuse"] = "ask"  # refuse: substituted units are planned again elsewhere
+    later_by: Span = timedelta(days=2)  # than planned
+    backorder_for: Span = timedelta(days=7)  # how long units may take that it has to wait for itself
 
 
 class Outages(StrictContract):

@@ -224,7 +224,6 @@ purchase_orders = Table(
     Column("api_version", Text, nullable=False, server_default=""),  # of its supplier's API, for its whole life
     Column("confirmed_at", WHEN),
     Column("acknowledged_at", WHEN),
-    Column("changes_approved_at", WHEN),  # a person took the acknowledgement's changes, up to here
     Column("ship_by", Date),  # when it should leave the supplier, as planned
     Column("arrive_by", Date),
     Column("given_up_at", WHEN),  # left for another supplier though this one may still deliver it
@@ -417,6 +416,15 @@ parcels = Table(
     UniqueConstraint("purchase_order_id", "tracking_number"),
 )
 
+parcel_lines = Table(
+    "parcel_lines",  # what is in a parcel, where its supplier says so; without any it holds whatever was still open
+    metadata,
+    Column("parcel_id", BigInteger, ForeignKey("parcels.id"), primary_key=True),
+    Column("ean", Text, primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    CheckConstraint("quantity > 0", name="quantity"),
+)
+
 calls = Table(
     "calls",
     metadata,
@@ -549,6 +557,8 @@ incidents = Table(
     Column("started_at", WHEN),  # when its workflow was started; null: the sweep does it
     Column("probes", Integer, nullable=False, server_default="0"),
     Column("mails", Integer, nullable=False, server_default="0"),
+    Column("probe_after", WHEN),  # not before: the supplier has asked us to stay away until then
+    Column("recovered_at", WHEN),  # it serves us again, and the orders that wait are let go one after the other
     Column("drained_at", WHEN),  # when the last waiting order was let go
     Index("incidents_open_uq", "supplier", "kind", unique=True, postgresql_where=text("closed_at IS NULL")),
 )

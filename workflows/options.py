@@ -148,6 +148,19 @@ def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: st
     )
 
 
+def supplier_doubt(profile: SupplierProfile, summary: str) -> ActivityConfig:
+    """Look, by retry, whether a supplier has an order. What is found while we lose interest is not lost."""
+    return ActivityConfig(
+        task_queue=supplier_queue(profile.supplier),
+        start_to_close_timeout=2 * profile.read_timeout + _MARGIN,
+        schedule_to_close_timeout=profile.capabilities.visibility_delay + profile.doubt_deadline + _BACKSTOP,
+        retry_policy=_POLLING,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
 def supplier_cancel(profile: SupplierProfile, summary: str) -> ActivityConfig:
     """Ask a supplier to stop an order, by retry. An answer that arrives while we lose interest is not lost."""
     return ActivityConfig(

@@ -9,8 +9,9 @@ from sqlalchemy import Row, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
-from models.suppliers import TrackedParcel
-from models.tables import parcels, tracking_checks
+from models.articles import normalise_ean
+from models.suppliers import SupplierLine, TrackedParcel
+from models.tables import parcel_lines, parcels, tracking_checks
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Parcel:
     url: str
     source: str
     told: bool
+    lines: tuple[tuple[str, int], ...] = ()  # (EAN, units), where its supplier says what is in it
 
 
 def keep_check(tx: Transaction, check: Check, answer: str | None) -> int:
@@ -78,7 +80,7 @@ def checks(tx: Transaction, purchase_order_id: int) -> list[dict[str, Any]]:
 def keep_parcels(
     tx: Transaction, purchase_order_id: int, found: Sequence[TrackedParcel], *, source: str, now: datetime
 ) -> int:
-    """Keep parcels, each once. Returns how many were new."""
+    """Keep parcels, each once, with what is in them as it was said first. Returns how many were new."""
     if not found:
         return 0
     rows = [
@@ -93,17 +95,62 @@ def keep_parcels(
         for parcel in found
     ]
     keeping = upsert(parcels).values(rows).on_conflict_do_nothing().returning(parcels.c.id)
-    return len(tx.execute(keeping).all())
+    new = len(tx.execute(keeping).all())
+    if any(parcel.lines for parcel in found):
+        _keep_lines(tx, purchase_order_id, found)
+    return new
+
+
+def _keep_lines(tx: Transaction, purchase_order_id: int, found: Sequence[TrackedParcel]) -> None:
+    """Keep what is in parcels that nothing was said about so far, and that the storefront has not been told of."""
+    contents = select(parcel_lines.c.parcel_id).where(parcel_lines.c.parcel_id == parcels.c.id).exists()
+    query = select(parcels.c.id, parcels.c.tracking_number).where(
+        parcels.c.purchase_order_id == purchase_order_id, parcels.c.fulfilled_at.is_(None), ~contents
+    )
+    silent = {row.tracking_number: row.id for row in tx.execute(query)}
+    rows = [
+        {"parcel_id": silent[parcel.tracking_number], "ean": ean, "quantity": units}
+        for parcel in found
+        if parcel.tracking_number in silent
+        for ean, units in _summed(parcel.lines).items()
+    ]
+    if rows:
+        tx.execute(upsert(parcel_lines).values(rows).on_conflict_do_nothing())
+
+
+def _summed(lines: Sequence[SupplierLine]) -> dict[str, int]:
+    units: dict[str, int] = {}
+    for line in lines:
+        ean = normalise_ean(line.ean)
+        units[ean] = units.get(ean, 0) + line.quantity
+    return units
+
+
+_PARCELS = text("""
+SELECT p.*, coalesce((
+    SELECT jsonb_agg(jsonb_build_object('ean', l.ean, 'quantity', l.quantity) ORDER BY l.ean)
+    FROM parcel_lines l WHERE l.parcel_id = p.id
+), '[]') AS lines
+FROM parcels p WHERE p.purchase_order_id = :purchase_order ORDER BY p.id
+""")
 
 
 def known_parcels(tx: Transaction, purchase_order_id: int) -> list[Parcel]:
     """List a purchase order's parcels, oldest first."""
-    query = select(parcels).where(parcels.c.purchase_order_id == purchase_order_id).order_by(parcels.c.id)
-    return [_parcel(row) for row in tx.execute(query)]
+    rows = tx.execute(_PARCELS, {"purchase_order": purchase_order_id})
+    return [_parcel(row, tuple((line["ean"], line["quantity"]) for line in row.lines)) for row in rows]
 
 
-def _parcel(row: Row[Any]) -> Parcel:
-    return Parcel(row.id, row.tracking_number, row.carrier, row.url, row.source, row.fulfilled_at is not None)
+def are_whole(found: Sequence[Parcel], units: int) -> bool:
+    """Say whether these parcels are all that will come: one whose content nobody names holds whatever was open."""
+    if not all(parcel.lines for parcel in found):
+        return True
+    return sum(quantity for parcel in found for _, quantity in parcel.lines) >= units
+
+
+def _parcel(row: Row[Any], lines: tuple[tuple[str, int], ...] = ()) -> Parcel:
+    told = row.fulfilled_at is not None
+    return Parcel(row.id, row.tracking_number, row.carrier, row.url, row.source, told, lines)
 
 
 # A plain line counts as this purchase order has it; of a bundle's line the units that are complete with it.

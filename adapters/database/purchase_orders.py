@@ -1,7 +1,7 @@
 """Purchase orders: minted with their plan, quoted, fenced, followed, ended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -54,6 +54,8 @@ class PurchaseOrderView:
     address: Address | None
     lines: tuple[tuple[str, SupplierLine], ...]  # (storefront line id, what the supplier delivers)
     declined: int = 0  # units that it has said it will not deliver
+    shipped: int = 0  # units that have been counted as shipped
+    open_lines: tuple[tuple[str, SupplierLine], ...] = ()  # of ``lines``, what has not shipped
     api_version: str = ""  # of the supplier's interface, for this order's whole life
     ship_by: date | None = None
     arrive_by: date | None = None
@@ -103,16 +105,26 @@ def load(tx: Transaction, purchase_order_id: int) -> PurchaseOrderView:
     which = {"purchase_order": purchase_order_id}
     rows = tx.execute(_LINES, which).all()
     order = tx.execute(_ORDER, which).one()
-    lines = [(row.line_id, _supplier_line(row, order.currency)) for row in rows if row.quantity > row.declined]
-    return _view(order, lines, sum(row.declined for row in rows))
+    lines = [
+        (row.line_id, _supplier_line(row, row.quantity - row.declined, order.currency))
+        for row in rows
+        if row.quantity > row.declined
+    ]
+    still_open = [
+        (row.line_id, _supplier_line(row, units, order.currency))
+        for row in rows
+        if (units := row.quantity - row.declined - row.shipped) > 0
+    ]
+    counted = {"declined": sum(row.declined for row in rows), "shipped": sum(row.shipped for row in rows)}
+    return replace(_view(order, lines), open_lines=tuple(still_open), **counted)
 
 
-def _supplier_line(row: Row[Any], currency: str) -> SupplierLine:
+def _supplier_line(row: Row[Any], units: int, currency: str) -> SupplierLine:
     cost = Money(amount=row.unit_cost, currency=currency) if row.unit_cost is not None else None
-    return SupplierLine(ean=row.ean, quantity=row.quantity - row.declined, sku=row.sku, unit_cost=cost)
+    return SupplierLine(ean=row.ean, quantity=units, sku=row.sku, unit_cost=cost)
 
 
-def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]], declined: int) -> PurchaseOrderView:
+def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]]) -> PurchaseOrderView:
     return PurchaseOrderView(
         id=row.id,
         order_id=row.order_id,
@@ -138,7 +150,6 @@ def _view(row: Row[Any], lines: Sequence[tuple[str, SupplierLine]], declined: in
         cancel_requested=row.cancel_requested_at is not None,
         address=Address.model_validate(row.address) if row.address else None,
         lines=tuple(lines),
-        declined=declined,
         api_version=row.api_version,
         ship_by=row.ship_by,
         arrive_by=row.arrive_by,
@@ -168,9 +179,19 @@ def of_plan(tx: Transaction, order_id: int, plan_no: int) -> MintedPlan:
     return MintedPlan(list(tx.execute(query.order_by(purchase_orders.c.id))), tx.execute(planned).scalar_one())
 
 
-def keep_quote(tx: Transaction, purchase_order_id: int, quote: ShippingQuote, quoted_for: str) -> None:
-    """Keep the chosen way to ship, the destination it was quoted for, and what it costs."""
-    choice = {"quote_id": quote.quote_id, "carrier": quote.carrier, "quoted_for": quoted_for}
+def keep_quote(
+    tx: Transaction, purchase_order_id: int, quote: ShippingQuote, quoted_for: str, *, api_version: str = ""
+) -> None:
+    """Keep the chosen way to ship, the destination it was quoted for, what it costs, and in which version it was asked.
+
+    The order goes by that version of its supplier's interface to its end: a quote is nothing to another.
+    """
+    choice = {
+        "quote_id": quote.quote_id,
+        "carrier": quote.carrier,
+        "quoted_for": quoted_for,
+        "api_version": api_version,
+    }
     choosing = update(purchase_orders).where(purchase_orders.c.id == purchase_order_id)
     tx.execute(choosing.values(**choice, state=PurchaseOrderState.QUOTED))
     keep_costs(tx, purchase_order_id, {"shipping": quote.cost}, source=f"rate {quote.quote_id}")
@@ -323,6 +344,25 @@ UPDATE order_lines o
 SET shipped = greatest(o.shipped, least(floor(c.units), o.quantity - o.cancelled - o.refunded))::int
 FROM counted c WHERE o.order_id = :order_id AND o.line_id = c.line_id
 """)
+
+
+_SHIP_SOME = text("""
+UPDATE purchase_order_lines SET shipped = least(shipped + :units, quantity - declined)
+WHERE purchase_order_id = :id AND line_id = :line_id AND ean = :ean
+""")
+
+
+def ship_lines(
+    tx: Transaction, purchase_order_id: int, order_id: int, lines: Sequence[tuple[str, SupplierLine]]
+) -> int:
+    """Count these units of a purchase order as shipped, on its lines and on the order's. Returns the units."""
+    _lock_order(tx, order_id)
+    given = {"id": purchase_order_id, "order_id": order_id}
+    rows = [given | {"line_id": line_id, "ean": line.ean, "units": line.quantity} for line_id, line in lines]
+    if rows:
+        tx.execute(_SHIP_SOME, rows)
+        tx.execute(_COUNT_SHIPPED, given)
+    return sum(line.quantity for _, line in lines)
 
 
 def ship_open_lines(tx: Transaction, purchase_order_id: int, order_id: int, *, now: datetime) -> int:

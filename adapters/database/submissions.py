@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from adapters.database import purchase_orders as records
 from adapters.database.engine import Transaction
 from models.statuses import PurchaseOrderState, SubmissionState
-from models.suppliers import ACKNOWLEDGING, PlacedOrder, SupplierState
+from models.suppliers import PlacedOrder
 from models.tables import orders, purchase_orders, submission_attempts
 
 
@@ -74,16 +74,10 @@ def place(tx: Transaction, claim: Claim, placed: PlacedOrder, *, now: datetime) 
         tx,
         claim,
         submission=SubmissionState.PLACED,
-        state=_state_after(placed.state),
+        state=PurchaseOrderState.PLACED,
         supplier_number=placed.supplier_number,
         confirmed_at=now,
-        acknowledged_at=now if placed.state in ACKNOWLEDGING else None,
     )
-
-
-def _state_after(state: SupplierState) -> PurchaseOrderState:
-    acknowledged = state in ACKNOWLEDGING
-    return PurchaseOrderState.ACKNOWLEDGED if acknowledged else PurchaseOrderState.PLACED
 
 
 def raise_fence(tx: Transaction, order: records.PurchaseOrderView) -> None:
@@ -92,12 +86,12 @@ def raise_fence(tx: Transaction, order: records.PurchaseOrderView) -> None:
     tx.execute(raising.values(submission=SubmissionState.UNKNOWN, fence=order.fence + 1))
 
 
-def confirm(tx: Transaction, purchase_order_id: int, supplier_number: str, *, now: datetime) -> None:
-    """A person found the order at the supplier. Confirming twice keeps the first number."""
+def confirm(tx: Transaction, purchase_order_id: int, supplier_number: str, *, now: datetime) -> bool:
+    """The order was found at the supplier, by a person or by looking. False where it is settled already."""
     confirming = update(purchase_orders).where(
         purchase_orders.c.id == purchase_order_id, purchase_orders.c.submission == SubmissionState.UNKNOWN
     )
-    tx.execute(
+    found = tx.execute(
         confirming.values(
             submission=SubmissionState.PLACED,
             state=PurchaseOrderState.PLACED,
@@ -106,6 +100,7 @@ def confirm(tx: Transaction, purchase_order_id: int, supplier_number: str, *, no
             fence=purchase_orders.c.fence + 1,
         )
     )
+    return found.rowcount == 1
 
 
 def reopen(tx: Transaction, purchase_order_id: int) -> None:
@@ -114,6 +109,12 @@ def reopen(tx: Transaction, purchase_order_id: int) -> None:
         purchase_orders.c.id == purchase_order_id, purchase_orders.c.submission == SubmissionState.UNKNOWN
     )
     tx.execute(reopening.values(submission=SubmissionState.READY, claim_token=None, fence=purchase_orders.c.fence + 1))
+
+
+def attempts(tx: Transaction, purchase_order_id: int) -> int:
+    """Count the requests that may have left."""
+    query = select(func.count()).where(submission_attempts.c.purchase_order_id == purchase_order_id)
+    return int(tx.execute(query).scalar_one())
 
 
 def latest_attempt(tx: Transaction, purchase_order_id: int) -> dict[str, Any] | None:

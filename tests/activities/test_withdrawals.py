@@ -17,8 +17,9 @@ from models.contracts import (
 )
 from models.statuses import PurchaseOrderState
 from models.suppliers import (
+    AcknowledgedLine,
     Cancellation,
-    DeclinedLine,
+    LineStatus,
     PlacedOrder,
     SupplierOrderStatus,
     SupplierState,
@@ -41,14 +42,14 @@ def withdrawals(world: World) -> WithdrawalActivities:
 # What a supplier declines.
 
 
-def declining(units: int) -> tuple[DeclinedLine, ...]:
-    return (DeclinedLine(ean=ARTICLE, quantity=units),) if units else ()
+def declining(units: int) -> tuple[AcknowledgedLine, ...]:
+    return (AcknowledgedLine(ean=ARTICLE, quantity=units, status=LineStatus.REJECTED),) if units else ()
 
 
 def places(world: World, units: int) -> None:
     """Let the supplier decline so many units as it takes an order."""
     state = SupplierState.ACKNOWLEDGED
-    answer = PlacedOrder(supplier_number="A1", state=state, status_text="Paid", declined=declining(units))
+    answer = PlacedOrder(supplier_number="A1", state=state, status_text="Paid", lines=declining(units))
     world.bts.place_order = lambda order: answer  # type: ignore[method-assign]
 
 
@@ -79,7 +80,7 @@ def test_units_declined_with_the_order_are_kept_and_given_back(world: World, uni
 
 def test_a_decline_ends_the_wait_once_however_often_it_is_repeated(world: World) -> None:
     order = world.placed(2, 3)
-    world.bts.status = PROCESSING.model_copy(update={"declined": declining(4)})
+    world.bts.status = PROCESSING.model_copy(update={"lines": declining(4)})
     request = poll(order, 24, 6)
     first = world.run(world.choosing.check_tracking, request, at=START + 24 * HOUR)
     lost = world.run(world.choosing.check_tracking, request, at=START + 24 * HOUR, attempt=2)
@@ -97,7 +98,7 @@ def test_more_may_be_declined_later_and_all_of_it_is_a_rejection(world: World) -
     order = world.placed(2, 3)
     results: list[StepResult] = []
     for hour, units in ((24, 1), (30, 5)):
-        world.bts.status = AWAITING.model_copy(update={"declined": declining(units)})
+        world.bts.status = AWAITING.model_copy(update={"lines": declining(units)})
         known = poll(order).model_copy(update={"declined": results[-1].declined if results else 0})
         results.append(world.run(world.choosing.check_tracking, known, at=START + hour * HOUR))
 

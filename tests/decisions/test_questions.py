@@ -68,6 +68,20 @@ FACTS: dict[TaskCategory, dict[str, str]] = {
         "choice": "cancel line",
         "problem": "it was planned anew before the answer was read",
     },
+    TaskCategory.ACKNOWLEDGEMENT_CHANGED: {
+        **ABOUT,
+        "changes": "3 x 4006381333931: 10.21 EUR each instead of 10.00 EUR",
+    },
+    TaskCategory.RECEIPT_OVERDUE: {"supplier": "ACME", "control": "118", "orders": "DW-1-11", "waited": "4 h"},
+    TaskCategory.DOCUMENT_REFUSED: {"supplier": "ACME", "control": "118", "orders": "DW-1-11", "codes": "R, 5"},
+    TaskCategory.DOCUMENT_UNCLEAR: {"supplier": "ACME", "document": "document 7", "reason": "two_orders"},
+    TaskCategory.INVOICE_DIFFERS: {**ABOUT, "total": "89.50 EUR", "expected": "79.50 EUR"},
+    TaskCategory.SHIPMENT_CONTRADICTS: {**ABOUT, "problem": "3 of 2 x 4006381333931"},
+    TaskCategory.SUPPLIER_CHANGED: {
+        "supplier": "ACME",
+        "operation": "getOrder",
+        "difference": "status: text, now number",
+    },
     TaskCategory.LISTINGS_REFUSED: {"channel": "main", "count": "4", "codes": "INVALID_INVENTORY_ITEM"},
 }
 LONGEST = {"order": "#" * 40, "supplier": "S" * 60, "supplier_number": "N" * 60}

@@ -8,13 +8,14 @@ import pytest
 
 from adapters.database.engine import Database
 from models.backordering import BackorderPolicy, BackorderRule, Backorders, Customers
-from models.configuration import Channel, Configuration, Mail, People, Supplier
+from models.configuration import Channel, Configuration, Mail, People, Portal, Supplier
 from models.feeds import Column, Feed, Thresholds
 from models.pricing import Pricing
 from models.routing_rules import Conditions, CustomsRow, Routing, Rule, Weights
 from models.routing_rules import Settings as RuleSettings
 from models.stock import Buffer, Stock
 from models.supply import LowStock, Publishing, Reconciling, Supply
+from models.supplying import Acknowledging, Outages
 from models.terms import ShippingRow, Terms, WorkingCalendar
 from starter import applying
 from starter.configuration_files import BadConfigurationError, Change, differences, read_file, to_toml, validate
@@ -63,6 +64,9 @@ SECTIONS: dict[type[Any], str] = {
     Publishing: "## `[channels.NAME.publishing]`",
     Pricing: "## `[channels.NAME.publishing.pricing]`",
     Supply: "## `[supply]`",
+    Acknowledging: "## `[suppliers.NAME.acknowledging]`",
+    Outages: "## `[suppliers.NAME.outages]`",
+    Portal: "## `[portal]`",
     Terms: "## `[suppliers.NAME.terms]`",
     WorkingCalendar: "### `calendar`",
     ShippingRow: "### `shipping`",

@@ -45,6 +45,18 @@ def wait_after_error(
     return min(pause, remaining) if remaining > timedelta(0) else None
 
 
+def reaching(plan: Sequence[timedelta], span: timedelta) -> tuple[timedelta, ...]:
+    """Add further checks to a plan, on its last interval, until it is at least ``span`` long after the confirmation.
+
+    Where that would take more than 50 of them they lie further apart.
+    """
+    missing = span - sum(plan, timedelta(0))
+    if missing <= timedelta(0):
+        return tuple(plan)
+    step = max(plan[-1], missing / MOST_FURTHER_CHECKS)
+    return (*plan, *([step] * -(-missing // step)))
+
+
 def extended_plan(plan: Sequence[timedelta], spent: timedelta, extend_by: timedelta) -> tuple[timedelta, ...]:
     """Plan further checks from ``spent`` after the confirmation on: on the plan's last interval, for ``extend_by``.
 

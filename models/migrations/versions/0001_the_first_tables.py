@@ -254,6 +254,8 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("probes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("mails", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("probe_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("recovered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("incidents_pk")),
     )
@@ -860,7 +862,6 @@ def upgrade() -> None:
         sa.Column("api_version", sa.Text(), server_default="", nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("changes_approved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ship_by", sa.Date(), nullable=True),
         sa.Column("arrive_by", sa.Date(), nullable=True),
         sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
@@ -997,6 +998,15 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "purchase_order_id", "tracking_number", name=op.f("parcels_purchase_order_id_tracking_number_uq")
         ),
+    )
+    op.create_table(
+        "parcel_lines",
+        sa.Column("parcel_id", sa.BigInteger(), nullable=False),
+        sa.Column("ean", sa.Text(), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.CheckConstraint("quantity > 0", name=op.f("parcel_lines_quantity_ck")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcels.id"], name=op.f("parcel_lines_parcel_id_fk")),
+        sa.PrimaryKeyConstraint("parcel_id", "ean", name=op.f("parcel_lines_pk")),
     )
     op.create_table(
         "partner_news",
