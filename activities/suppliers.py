@@ -4,15 +4,16 @@ Waiting is one activity that asks and says "not yet": its retries cost no events
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal
 
 from temporalio import activity
 
-from activities import escalations, outages
+from activities import answers, escalations, outages, placement
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import wait
 from activities.polling import Answer, clock, given
-from adapters.database import following, incidents, purchase_orders, tasks, timeline, withdrawals
+from adapters.database import following, purchase_orders, tasks, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.following import Check, Parcel
 from adapters.database.purchase_orders import PurchaseOrderView
@@ -42,23 +43,26 @@ class SupplierActivities:
         """Ask for live rates and keep the choice: the preferred carrier, else the fallback rule."""
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
+            down = None if order.cancel_requested else outages.gate(tx, order)
         if order.cancel_requested:
             return StepResult(verdict=StepVerdict.WITHDRAWN)
+        if down is not None:
+            return down
         if problem := screening.address_problem(order.address):
             return self._ask_for_address(order, problem)
         assert order.address is not None
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             try:
-                supplier = self._deps.outside.supplier(order.supplier)
+                supplier = self._deps.outside.supplier(order.supplier)  # in the version that new orders go by
                 quotes = supplier.quote_shipping(destinations.destination(order.address), order.supplier_lines)
             except AdapterError as error:
                 give_up_at = activity.info().scheduled_time + self._settings(order).unreachable_deadline
-                task = outages.not_reached(self._deps, order, error, entries, give_up_at=give_up_at)
-                return StepResult(verdict=StepVerdict.ASK, task=task)
+                return outages.not_reached(self._deps, order, error, entries, give_up_at=give_up_at)
             with self._deps.database.begin() as tx:
                 entries.save(tx)
-                self._note_recovery(tx, order)
-                return self._keep_choice(tx, order, quotes)
+                choice = self._keep_choice(tx, order, quotes)
+                outages.note_success(tx, self._deps, order.supplier, entries)
+                return choice
 
     def _ask_for_address(self, order: PurchaseOrderView, problem: str) -> StepResult:
         """The address was changed since it was screened, and can't be shipped to any more."""
@@ -75,7 +79,8 @@ class SupplierActivities:
                 verdict=StepVerdict.ASK, task=ask_about(tx, self._deps, TaskCategory.NO_SHIPPING_RATE, order, offered=0)
             )
         assert order.address is not None
-        purchase_orders.keep_quote(tx, order.id, choice.quote, destinations.key(order.address))
+        version = self._deps.outside.api_version(order.supplier)
+        purchase_orders.keep_quote(tx, order.id, choice.quote, destinations.key(order.address), api_version=version)
         timeline.tell(
             tx,
             order.order_id,
@@ -112,57 +117,69 @@ class SupplierActivities:
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
             untold = [parcel for parcel in following.known_parcels(tx, order.id) if not parcel.told]
-            if self._already_known(order, kind, untold):
+            if self._already_known(tx, order, kind, untold):
                 return StepResult(verdict=StepVerdict.DONE, declined=order.declined)
             if order.declined > request.declined:  # a push said so, or an attempt whose answer was lost
                 verdict = StepVerdict.REJECTED if order.declined >= order.units else StepVerdict.INTERRUPTED
                 return StepResult(verdict=verdict, declined=order.declined)
-            if due == 0 and untold:
+            look_now = request.look_now and activity.info().attempt == 1
+            if due == 0 and untold and not look_now:
                 return StepResult(verdict=StepVerdict.PARTIAL)
-            if due == 0:
+            if due == 0 and not look_now:
                 return wait(f"{kind}: first of {len(checks)} checks {clock(checks[0])}", checks[0] - now())
-            check = Check(order.id, kind, due, checks[due - 1], now())
+            check = Check(order.id, kind, due, now() if look_now else checks[due - 1], now())
             heard = following.answer_to(tx, check)
             # A repeated attempt that finds its check answered: that answer was lost on its way to the lifecycle.
-            if heard and not untold and activity.info().attempt == 1:
+            if heard and not untold and not look_now and activity.info().attempt == 1:
                 return self._not_yet(tx, order, request, check, heard)
+            if pause := outages.pause(tx, self._deps, order, checks, request.final_grace):
+                return self._rests(tx, order, request, check, pause)
         return self._look(order, request, check)
 
-    def _already_known(self, order: PurchaseOrderView, kind: Kind, untold: Sequence[Parcel]) -> bool:
+    def _already_known(self, tx: Transaction, order: PurchaseOrderView, kind: Kind, untold: Sequence[Parcel]) -> bool:
         """Read the database first: a push, or a person, may have told us already.
 
         A parcel that a check found says only that something left: whether that was all, the supplier must say again.
         """
         if kind == "acknowledgement":
             return order.acknowledged or bool(untold)
-        return any(parcel.source != "check" for parcel in untold)
+        pushed = any(parcel.source != "check" for parcel in untold)
+        return pushed and following.are_whole(following.known_parcels(tx, order.id), order.units - order.declined)
 
     def _look(self, order: PurchaseOrderView, request: PollRequest, check: Check) -> Answer:
         assert order.supplier_number is not None
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             try:
-                status = self._deps.outside.supplier(order.supplier).fetch_order(order.supplier_number)
+                status = placement.port_of(self._deps, order).fetch_order(order.supplier_number)
             except AdapterError as error:
                 with self._deps.database.begin() as tx:
                     entries.save(tx)
-                    return self._unanswered(tx, order, request, check, error)
+                    answer = self._unanswered(tx, order, request, check, error)
+                    outages.note_failure(tx, self._deps, order, error, entries)
+                    return answer
             with self._deps.database.begin() as tx:
                 entries.save(tx)
                 following.keep_check(tx, check, status.status_text or status.state)
-                self._note_recovery(tx, order)
-                return self._judge_with_declined(tx, order, request, check, status)
+                answer = self._judge_with_declined(tx, order, request, check, status)
+                outages.note_success(tx, self._deps, order.supplier, entries)
+                return answer
 
     def _judge_with_declined(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
     ) -> Answer:
         """Tell at once of units that will not come; the wait for the others begins anew then."""
-        declined = withdrawals.keep_declined(tx, order, status.declined, now=now())
-        if declined >= order.units:
-            return StepResult(verdict=StepVerdict.REJECTED, declined=declined)
+        said = answers.take(tx, self._deps, order, status)
+        if said.declined >= order.units:
+            return StepResult(verdict=StepVerdict.REJECTED, declined=said.declined)
+        told = {"declined": said.declined, "expected_on": said.expected_on}
+        if said.task is not None:
+            return StepResult(verdict=StepVerdict.UNCLEAR, task=said.task, **told)
         answer = self._judge(tx, order, request, check, status)
         if isinstance(answer, StepResult):
-            return answer.model_copy(update={"declined": declined})
-        return StepResult(verdict=StepVerdict.INTERRUPTED, declined=declined) if declined > request.declined else answer
+            return answer.model_copy(update=told)
+        plan_is_too_short = check.kind == "tracking" and _ends_before(request, said.expected_on)
+        anew = said.declined > request.declined or plan_is_too_short
+        return StepResult(verdict=StepVerdict.INTERRUPTED, **told) if anew else answer
 
     def _judge(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
@@ -171,13 +188,14 @@ class SupplierActivities:
         parcels = following.known_parcels(tx, order.id)
         untold = [parcel for parcel in parcels if not parcel.told]
         if status.state in ACKNOWLEDGING:
-            leaves_later = self._deps.outside.supplier(order.supplier).capabilities.stock_leaves_when_shipped
+            leaves_later = placement.port_of(self._deps, order).capabilities.stock_leaves_when_shipped
             purchase_orders.acknowledge(tx, order.id, takes_stock=not leaves_later, now=now())
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)
-        if status.state is SupplierState.SHIPPED and parcels:
+        whole = bool(parcels) and following.are_whole(parcels, order.units - _declined_units(status, order))
+        if whole and (status.state is SupplierState.SHIPPED or all(parcel.lines for parcel in parcels)):
             return StepResult(verdict=StepVerdict.DONE)
-        if check.kind == "tracking" and self._already_known(order, "tracking", untold):  # a push came meanwhile
+        if check.kind == "tracking" and self._already_known(tx, order, "tracking", untold):  # a push came meanwhile
             return StepResult(verdict=StepVerdict.DONE)
         if check.kind == "acknowledgement" and status.state is not SupplierState.AWAITING_PAYMENT:
             acknowledged = status.state is not SupplierState.UNKNOWN
@@ -217,7 +235,6 @@ class SupplierActivities:
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, error: AdapterError
     ) -> Answer:
         """A check that meets an error is repeated until the next instant; the last one for a while longer."""
-        outages.note_failure(tx, self._deps, order, error)
         errors = following.keep_check(tx, check, None)
         checks = tracking_plan.instants(request.confirmed_at, request.plan)
         delay = tracking_plan.wait_after_error(now(), checks, errors, request.final_grace)
@@ -232,7 +249,8 @@ class SupplierActivities:
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, heard: str
     ) -> StepResult:
         """The plan is spent: one alert with everything, and one task. Parcels told so far make it complete instead."""
-        if check.kind == "tracking" and following.known_parcels(tx, order.id):
+        parcels = following.known_parcels(tx, order.id)
+        if check.kind == "tracking" and parcels and following.are_whole(parcels, order.units - order.declined):
             return StepResult(verdict=StepVerdict.DONE)
         if request.unasked:
             return StepResult(verdict=StepVerdict.EXHAUSTED)
@@ -246,9 +264,23 @@ class SupplierActivities:
             )
         return StepResult(verdict=StepVerdict.EXHAUSTED, task=task)
 
-    def _note_recovery(self, tx: Transaction, order: PurchaseOrderView) -> None:
-        if activity.info().attempt > 1:
-            incidents.close(tx, order.supplier, kinds=(incidents.UNREACHABLE, incidents.CREDENTIALS), now=now())
+    def _rests(
+        self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, pause: outages.Pause
+    ) -> Answer:
+        """The supplier is down: it is not asked, and no check counts; the plan ends when it would have ended."""
+        if pause.delay is None:
+            return self._exhausted(tx, order, request, check, pause.message)
+        return wait(pause.message, pause.delay)
 
     def _settings(self, order: PurchaseOrderView) -> Supplier:
         return self._deps.outside.supplier_settings(order.supplier)
+
+
+def _ends_before(request: PollRequest, expected_on: date | None) -> bool:
+    """Say whether the plan's last look comes before the day on which it shall ship is over."""
+    last = tracking_plan.instants(request.confirmed_at, request.plan)[-1]
+    return expected_on is not None and last.date() <= expected_on
+
+
+def _declined_units(status: SupplierOrderStatus, order: PurchaseOrderView) -> int:
+    return max(order.declined, sum(line.quantity for line in status.declined))

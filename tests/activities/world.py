@@ -27,7 +27,7 @@ from adapters.database.engine import Database
 from adapters.http import CallSink
 from adapters.plugin import Plugin
 from models.calls import CallRecord
-from models.configuration import Configuration
+from models.configuration import Configuration, Supplier
 from models.contracts import (
     FulfilRequest,
     OrderRequest,
@@ -43,9 +43,12 @@ from models.money import Money
 from models.orders import IncomingOrder
 from models.storefronts import FulfilmentRequest, OrderNote, StorefrontFacts
 from models.suppliers import (
+    AcknowledgedLine,
     Capabilities,
     Destination,
     DoubtMeans,
+    Lookup,
+    LookupVerdict,
     PlacedOrder,
     ShippingQuote,
     StockAnswer,
@@ -89,16 +92,24 @@ class RecordedSupplier:
     on_place: Callable[[SupplierOrder], None] = lambda _order: None
     on_stock: Callable[[], object] = lambda: None
     on_fetch: Callable[[], object] = lambda: None
+    on_probe: Callable[[], object] = lambda: None
+    on_quote: Callable[[], object] = lambda: None
+    answers_all: bool = False  # every call has an answer, also one that nobody can read
     status: SupplierOrderStatus = PROCESSING
     first_state: SupplierState = SupplierState.ACKNOWLEDGED
     live: bool = True  # has live stock
+    reply: str = ""  # as its body is kept with every call
+    means: dict[str, Any] = field(default_factory=dict)  # what its capabilities say otherwise
+    lines: tuple[AcknowledgedLine, ...] = ()  # its answer per line as it takes an order
+    on_find: Callable[[SupplierOrder], Lookup] = lambda _order: Lookup(verdict=LookupVerdict.UNSURE)
+    built: list[str | None] = field(default_factory=list)  # for which versions of its interface
     leaves_when_shipped: bool = False
     costs: dict[str, Money] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
         more = {"live_stock": self.live, "stock_leaves_when_shipped": self.leaves_when_shipped}
-        return CAPABILITIES.model_copy(update=more)
+        return CAPABILITIES.model_copy(update=more | self.means)
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         with self._call("fetch_stock"):
@@ -112,7 +123,7 @@ class RecordedSupplier:
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
         with self._call("quote_shipping"):
-            pass
+            self.on_quote()
         return self.quotes or [ShippingQuote(quote_id="501", carrier="GLS", cost=eur("4.90"), days=3)]
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
@@ -124,12 +135,21 @@ class RecordedSupplier:
             state=self.first_state,
             status_text="Paid",
             total=eur("30.00"),
+            lines=self.lines,
         )
+
+    def find_order(self, order: SupplierOrder) -> Lookup:
+        with self._call("find_order"):
+            return self.on_find(order)
 
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
         with self._call("fetch_order"):
             self.on_fetch()
         return self.status
+
+    def probe(self) -> None:
+        with self._call("probe"):
+            self.on_probe()
 
     def close(self) -> None:
         """Nothing is open."""
@@ -138,7 +158,7 @@ class RecordedSupplier:
     def _call(self, operation: str) -> Iterator[None]:
         """Note a call, and hand its record on as an adapter does: without a status where nobody answered."""
         self.asked.append(operation)
-        status: int | None = None
+        status: int | None = 200 if self.answers_all else None
         try:
             yield
             status = 200
@@ -150,7 +170,7 @@ class RecordedSupplier:
                     method="POST",
                     url="http://supplier.example",
                     request="",
-                    reply="",
+                    reply=self.reply,
                     status=status,
                     started_at=START,
                     duration_ms=1,
@@ -360,13 +380,20 @@ def build_world(url: str, *, connections: int = 10) -> World:
     suppliers = {name: RecordedSupplier(name, journal.sink, stock={ARTICLE: 50}) for name in ("bts", "nova")}
     shop, mailer = RecordedShop(), RecordedMailer()
     plugins = {
-        "suppliers": _plugin("recorded", "suppliers", lambda *, supplier_id, **_: suppliers[supplier_id]),
+        "suppliers": _plugin(
+            "recorded", "suppliers", lambda *, supplier_id, settings, **_: _built(suppliers[supplier_id], settings)
+        ),
         "storefronts": _plugin("recorded", "storefronts", lambda **_: shop),
         "notifiers": _plugin("smtp", "notifiers", lambda **_: mailer),
     }
     outside = Outside(configurations, plugins, lambda name: name, journal.sink)
     deps = Dependencies(database=database, outside=outside, journal=journal)
     return World(database, deps, configurations, suppliers, shop, mailer)
+
+
+def _built(supplier: RecordedSupplier, settings: Supplier) -> RecordedSupplier:
+    supplier.built.append(settings.api_version)
+    return supplier
 
 
 def _plugin(name: str, group: str, build: Callable[..., Any]) -> dict[str, Plugin]:

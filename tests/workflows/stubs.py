@@ -22,6 +22,8 @@ from models.commands import Command, CommandName, CommandReceipt
 from models.contracts import (
     CancelRequest,
     CommandRecord,
+    ConfirmRequest,
+    DoubtRequest,
     FulfilmentResult,
     FulfilRequest,
     MalformedCommand,
@@ -58,7 +60,7 @@ from models.identifiers import (
 )
 from models.money import Money
 from models.statuses import Mode, OrderState
-from models.suppliers import Capabilities, SupplierProfile
+from models.suppliers import Capabilities, DoubtMeans, SupplierProfile
 from models.tasks import OpenTask, TaskCategory
 from starter.search_attributes import wanted
 from worker import ORDER_WORKFLOWS, build_worker
@@ -73,7 +75,14 @@ DONE = StepResult(verdict=StepVerdict.DONE)
 NUMBERS = itertools.count(1)
 TASKS = itertools.count(1)
 FACTS = {"order": "#1", "number": "DW-1", "supplier": "A", "supplier_number": "A1", "waited": "24 h", "checks": "7"}
-MORE_FACTS = {"last_answer": "Paid", "articles": "an article", "problem": "none has it", "plan": "as planned"}
+MORE_FACTS = {
+    "last_answer": "Paid",
+    "sent_at": "now",
+    "changes": "3 x 1: later",
+    "articles": "an article",
+    "problem": "none has it",
+    "plan": "as planned",
+}
 
 
 def task(category: TaskCategory) -> OpenTask:
@@ -99,6 +108,8 @@ class Part:
     reroute_silent: bool = False
     unreachable: timedelta = timedelta(0)
     submission: Submission | None = None
+    doubts: list[tuple[timedelta, Submission]] = field(default_factory=list)  # what looking for it finds, and when
+    looked_now: list[bool] = field(default_factory=list)
     acknowledges: tuple[timedelta, StepResult] = (HOUR, DONE)
     tracking: tuple[tuple[timedelta, StepResult], ...] = ((48 * HOUR, DONE),)  # one after the other
     on_cancel: tuple[timedelta, StepVerdict] = (timedelta(0), StepVerdict.DONE)
@@ -108,11 +119,12 @@ class Part:
 
     def profile(self, supplier: str) -> SupplierProfile:
         """Describe this supplier as planning does."""
-        can = dict.fromkeys(Capabilities.model_fields, False) | {"cancel": self.cancels}
         return SupplierProfile(
             supplier=supplier,
             display_name=supplier.upper(),
-            capabilities=Capabilities(**can),
+            capabilities=Capabilities(
+                live_rates=False, live_stock=False, doubt=DoubtMeans.NONE, cancel=self.cancels, test_orders=False
+            ),
             tracking_plan=(24 * HOUR,) * 4,
             final_check_grace=HOUR,
             acknowledgement_deadline=24 * HOUR,
@@ -301,6 +313,33 @@ class Stubs:
         now, number = activity.info().started_time, f"S{request.purchase_order_id}"
         placed = Submission(verdict=StepVerdict.DONE, supplier_number=number, confirmed_at=now)
         return self._part(request).submission or placed
+
+    @activity.defn
+    def resolve_submission(self, request: PurchaseOrderRef) -> Submission:
+        self._play(request)
+        return Submission(verdict=StepVerdict.INTERRUPTED)
+
+    @activity.defn
+    def settle_doubt(self, request: DoubtRequest) -> Submission:
+        part = self._part(request)
+        part.looked_now.append(request.look_now)
+        after, found = part.doubts[0]
+        _not_before(activity.info().scheduled_time + (timedelta(0) if request.look_now else after))
+        part.doubts.pop(0)
+        self._play(request).asked.extend([found.task] if found.task else [])
+        if found.verdict is StepVerdict.INTERRUPTED:
+            part.submission = None
+        return found
+
+    @activity.defn
+    def confirm_submission(self, request: ConfirmRequest) -> Submission:
+        self._play(request)
+        now = activity.info().started_time
+        return Submission(verdict=StepVerdict.DONE, supplier_number=request.supplier_number, confirmed_at=now)
+
+    @activity.defn
+    def reopen_submission(self, request: PurchaseOrderRef) -> None:
+        self._part(request).submission = None
 
     @activity.defn
     def await_acknowledgement(self, request: PollRequest) -> StepResult:

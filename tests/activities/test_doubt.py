@@ -1,0 +1,185 @@
+"""A doubtful submission, settled by its supplier's own means."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.doubt import MOST_SENDINGS, DoubtActivities
+from adapters.errors import Doubtful, Unavailable
+from models.contracts import DoubtRequest, PurchaseOrderRequest, StepVerdict, Submission
+from models.suppliers import DoubtMeans, Lookup, LookupVerdict, PlacedOrder, SupplierOrder, SupplierState
+from tests.activities.world import HOUR, START, World, ref, submit
+
+DELAY = timedelta(minutes=10)
+FOUND = Lookup(
+    verdict=LookupVerdict.FOUND,
+    placed=PlacedOrder(supplier_number="A777", state=SupplierState.ACKNOWLEDGED, status_text="Paid"),
+)
+ABSENT = Lookup(verdict=LookupVerdict.ABSENT, said="not in its list")
+UNSURE = Lookup(verdict=LookupVerdict.UNSURE, said="no receipt yet")
+
+
+def in_doubt(world: World, means: DoubtMeans, *, delay: timedelta = DELAY) -> PurchaseOrderRequest:
+    """Bring an order to where its request has left and no answer came."""
+    world.bts.means = {"doubt": means, "visibility_delay": delay}
+
+    def lost(_order: SupplierOrder) -> None:
+        raise Doubtful("place: no answer", code="ReadTimeout")
+
+    world.bts.on_place = lost
+    order = world.quoted()
+    result = world.run(world.submission.submit_purchase_order, submit(order))
+    assert (result.verdict, result.task) == (StepVerdict.UNKNOWN, None)
+    return order
+
+
+def settle(
+    world: World,
+    order: PurchaseOrderRequest,
+    *,
+    at: datetime = START + DELAY,
+    until: datetime = START + 6 * HOUR,
+    look_now: bool = False,
+) -> Submission:
+    request = DoubtRequest(**ref(order).model_dump(), until=until, look_now=look_now)
+    return world.run(DoubtActivities(world.deps).settle_doubt, request, at=at)
+
+
+def answering(*answers: Lookup | Exception) -> Callable[[SupplierOrder], Lookup]:
+    left = list(answers)
+
+    def find(_order: SupplierOrder) -> Lookup:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return find
+
+
+def test_what_is_found_is_placed_under_the_suppliers_number(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    world.bts.on_find = answering(FOUND)
+    result = settle(world, order)
+
+    assert (result.verdict, result.supplier_number, result.acknowledged) == (StepVerdict.DONE, "A777", True)
+    assert world.purchase_order(order)["submission"] == "placed"
+    assert world.tasks() == []
+    assert len(world.rows("SELECT id FROM timeline WHERE event = 'purchase_order.placed'")) == 1
+
+
+def test_nothing_is_asked_before_an_order_must_be_visible(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    asked = len(world.bts.asked)
+    with pytest.raises(ApplicationError, match="visible there from") as early:
+        settle(world, order, at=START + timedelta(minutes=4))
+
+    assert early.value.next_retry_delay == timedelta(minutes=6)
+    assert len(world.bts.asked) == asked
+
+
+def test_what_is_proven_absent_may_be_sent_again_and_is_there_once(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    world.bts.on_find = answering(ABSENT)
+    assert settle(world, order).verdict is StepVerdict.INTERRUPTED
+    world.bts.on_place = lambda _order: None
+    again = world.run(world.submission.submit_purchase_order, submit(order), at=START + HOUR)
+
+    assert again.verdict is StepVerdict.DONE
+    assert world.tasks() == []
+    assert [one.number for one in world.bts.placed] == [order.number] * 2  # the first was never there
+
+
+def test_a_look_that_comes_too_early_proves_nothing(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.PROOF)
+    world.bts.on_find = answering(ABSENT)
+    with pytest.raises(ApplicationError, match="in doubt"):
+        settle(world, order, at=START, look_now=True)
+    assert world.purchase_order(order)["submission"] == "unknown"
+
+
+def test_news_are_looked_at_at_once(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.PROOF)
+    world.bts.on_find = answering(FOUND)
+    assert settle(world, order, at=START, look_now=True).verdict is StepVerdict.DONE
+
+
+def test_a_supplier_that_takes_our_number_as_a_key_is_sent_it_again(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY, delay=timedelta(0))
+    assert settle(world, order, at=START).verdict is StepVerdict.INTERRUPTED
+    assert "find_order" not in world.bts.asked
+    assert world.purchase_order(order)["submission"] == "ready"
+
+
+@pytest.mark.parametrize("means", [DoubtMeans.KEY, DoubtMeans.LOOK_UP])
+def test_after_some_sendings_a_person_decides(world: World, means: DoubtMeans) -> None:
+    order = in_doubt(world, means)
+    world.bts.on_find = answering(ABSENT)
+    for sending in range(1, MOST_SENDINGS):
+        assert settle(world, order, at=START + sending * HOUR).verdict is StepVerdict.INTERRUPTED
+        world.run(world.submission.submit_purchase_order, submit(order), at=START + sending * HOUR)
+    last = settle(world, order, at=START + 5 * HOUR)
+
+    assert last.verdict is StepVerdict.UNKNOWN
+    assert world.tasks() == ["submit_unknown"]
+    assert len(world.bts.placed) == MOST_SENDINGS
+
+
+def test_what_stays_unsure_is_looked_at_again_and_then_asked_about_once(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.PROOF)
+    world.bts.on_find = answering(UNSURE)
+    with pytest.raises(ApplicationError, match="no receipt yet") as waits:
+        settle(world, order)
+    first = settle(world, order, at=START + 6 * HOUR)
+    settle(world, order, at=START + 7 * HOUR)
+
+    assert waits.value.next_retry_delay == timedelta(minutes=45)
+    assert first.task is not None
+    assert world.tasks() == ["submit_unknown"]
+    assert world.only("SELECT evidence FROM tasks")["evidence"]["looked"] == "no receipt yet"
+
+
+def test_a_supplier_that_does_not_answer_is_asked_until_the_deadline(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    world.bts.on_find = answering(Unavailable("find: no answer", code="ReadTimeout"))
+    with pytest.raises(ApplicationError, match="ReadTimeout"):
+        settle(world, order)
+    assert settle(world, order, at=START + 6 * HOUR).task is not None
+
+
+def test_a_person_who_was_quicker_has_the_last_word(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+
+    def confirmed_meanwhile(_order: SupplierOrder) -> Lookup:
+        from models.contracts import ConfirmRequest
+
+        confirm = ConfirmRequest(**ref(order).model_dump(), supplier_number="B1")
+        world.run(world.submission.confirm_submission, confirm)
+        return ABSENT
+
+    world.bts.on_find = confirmed_meanwhile
+    result = settle(world, order)
+    assert (result.verdict, result.supplier_number) == (StepVerdict.DONE, "B1")
+    assert world.purchase_order(order)["submission"] == "placed"
+
+
+def test_a_supplier_without_means_is_a_persons_at_once(world: World) -> None:
+    world.bts.on_place = lambda _order: (_ for _ in ()).throw(Doubtful("place: no answer", code="ReadTimeout"))
+    order = world.quoted()
+    result = world.run(world.submission.submit_purchase_order, submit(order))
+    assert result.task is not None
+    assert world.tasks() == ["submit_unknown"]
+
+
+def test_an_order_goes_by_the_version_of_the_interface_it_was_quoted_in(world: World) -> None:
+    world.configure(suppliers={"bts": {"api_version": "1"}})
+    first = world.quoted()
+    world.configure(suppliers={"bts": {"api_version": "2"}})
+    world.bts.built.clear()
+    world.run(world.submission.submit_purchase_order, submit(first))
+    assert set(world.bts.built) <= {"1"}
+
+    second = world.quoted()
+    assert [world.purchase_order(one)["api_version"] for one in (first, second)] == ["1", "2"]
