@@ -18,6 +18,7 @@ from models.calls import CallRecord
 CallSink = Callable[[CallRecord], None]
 CONNECT_SECONDS = 5.0  # an instruction leaves soon or not at all, however long its answer may take
 KEPT_BODY = 20_000  # characters of a body that are kept with a call's record
+_EPOCH_SECONDS = 1_000_000_000  # more than this is an instant, not a length of time
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -128,11 +129,20 @@ def _text(content: bytes) -> str:
 
 
 def _retry_after(response: httpx.Response) -> timedelta | None:
-    """Read ``Retry-After``: seconds or an HTTP date (RFC 9110 §10.2.3)."""
+    """Read ``Retry-After``: seconds or an HTTP date (RFC 9110 §10.2.3); else what says when a limit ends."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdigit():
         return timedelta(seconds=min(int(value), 86_400))
     try:
         return max(parsedate_to_datetime(value) - datetime.now(UTC), timedelta(0))
     except (TypeError, ValueError):
+        return _until_reset(response)
+
+
+def _until_reset(response: httpx.Response) -> timedelta | None:
+    """Read ``X-RateLimit-Reset``, which no standard defines: an instant in epoch seconds, else seconds from now."""
+    value = response.headers.get("X-RateLimit-Reset", "").strip()
+    if not value.isdigit() or len(value) > 12:
         return None
+    seconds = int(value) - time.time() if int(value) > _EPOCH_SECONDS else int(value)
+    return timedelta(seconds=min(max(seconds, 0), 86_400))
