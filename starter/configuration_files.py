@@ -159,9 +159,11 @@ def _literal(value: Any) -> str:
     match value:
         case BaseModel():  # inside a list
             return f"{{ {', '.join(f'{name} = {text}' for name, text in _flat(value))} }}"
+        case dict():  # likewise
+            return f"{{ {', '.join(f'{_key(key)} = {_literal(item)}' for key, item in value.items())} }}"
         case bool():
             return "true" if value else "false"
-        case int():
+        case int() | float():
             return str(value)
         case timedelta():
             return f'"{_duration(value)}"'

@@ -110,6 +110,33 @@ def problems_of(error: ValidationError, document: Mapping[str, Any]) -> list[Pro
     return found
 
 
+def problems_of_part(
+    error: ValidationError, document: Mapping[str, Any], kind: type[BaseModel], place: Location, documentation: str
+) -> list[Problem]:
+    """List the mistakes in a part that somebody else's model describes, such as an adapter's profile at ``place``."""
+    found = []
+    for one in _errors(error):
+        location = _as_written(tuple(one["loc"]), document)
+        problem = _problem({**one, "loc": location}, kind)
+        unknown = problem.remedy == _LOOK_IT_UP and documentation
+        remedy = f"{documentation} says what it takes" if unknown else problem.remedy
+        whole = (*place, *location)
+        found.append(Problem(path_text(whole), problem.problem, remedy, place=whole))
+    return found
+
+
+def _as_written(location: Location, document: Any) -> Location:
+    """Leave out which of several forms a table has: pydantic puts that into its places, the file does not."""
+    written: list[str | int] = []
+    for number, part in enumerate(location, start=1):
+        is_form = isinstance(document, dict) and part not in document and number < len(location)
+        if is_form:
+            continue
+        written.append(part)
+        document = dict(_entries(document)).get(part)
+    return tuple(written)
+
+
 def _is_sure(place: Location, rest: Any, touched: set[str | int]) -> bool:
     """Without a setting that was taken out, a rule would be told that it sets nothing, or the next that it is covered."""
     if not place or place[0] not in touched:
@@ -177,7 +204,7 @@ def _take_out(document: Any, place: Location) -> None:
         entry[key] = f"{len(place)}-{'-'.join(map(str, place[:2]))}.example"
 
 
-def _problem(error: Any) -> Problem:
+def _problem(error: Any, root: Any = Configuration) -> Problem:
     location: Location = tuple(error["loc"])
     kind, context = error["type"], error.get("ctx", {})
     if kind == FAULT:
@@ -185,7 +212,7 @@ def _problem(error: Any) -> Problem:
     if location[-1:] == ("[key]",):
         return _bad_key(location[:-1], kind, error["msg"])
     if kind == "extra_forbidden":
-        return _at(location, "there is no such setting", _similar_setting(location))
+        return _at(location, "there is no such setting", _similar_setting(location, root))
     if kind == "missing":
         return _at(location, "is required", f"add {location[-1]} = …" if location else _LOOK_IT_UP)
     if location and str(location[-1]).endswith("_env"):
@@ -229,16 +256,16 @@ def path_text(location: Location) -> str:
 # Which settings there could have been.
 
 
-def _similar_setting(location: Location) -> str:
-    known = _settings_at(location[:-1])
+def _similar_setting(location: Location, root: Any) -> str:
+    known = _settings_at(location[:-1], root)
     close = get_close_matches(str(location[-1]), known, n=1)
     if close:
         return f"did you mean {close[0]}?"
     return f"take it out; settings here are {', '.join(known)}" if known else _LOOK_IT_UP
 
 
-def _settings_at(location: Location) -> list[str]:
-    kinds: list[Any] = [Configuration]
+def _settings_at(location: Location, root: Any) -> list[str]:
+    kinds: list[Any] = [root]
     for part in location:
         kinds = [inner for kind in kinds for inner in _inside(kind, part)] or kinds
     return [name for kind in kinds for name in getattr(kind, "model_fields", {})]

@@ -1,21 +1,41 @@
-"""What a supplier's plugin can't do without, of the settings that others may leave out."""
+"""What a supplier's plugin asks of its settings: those it can't do without, and how its own profile must look."""
 
 from collections.abc import Iterator
 
-from adapters.plugin import PluginError, load_plugins
-from models.configuration import Configuration
-from starter.configuration_problems import Problem, path_text
+from pydantic import ValidationError
+
+from adapters.plugin import Plugin, PluginError, load_plugins
+from models.configuration import Configuration, Supplier
+from starter.configuration_problems import Problem, path_text, problems_of_part
 
 
 def unmet_needs(configuration: Configuration) -> Iterator[Problem]:
-    """Name each setting that is missing. A plugin that is not installed here is the doctor's to find."""
+    """Name each setting that is missing or wrong. A plugin that is not installed here is the doctor's to find."""
     try:
         plugins = load_plugins("suppliers")
     except PluginError:
         return
     for supplier, settings in configuration.suppliers.items():
-        plugin = plugins.get(settings.adapter)
-        for name in plugin.requires if plugin else ():
-            if getattr(settings, name) is None:
-                place, problem = ("suppliers", supplier), f"is required by the adapter {settings.adapter}"
-                yield Problem(path_text((*place, name)), problem, "write it into this table", place=place)
+        if plugin := plugins.get(settings.adapter):
+            yield from _missing(supplier, settings, plugin)
+            yield from _profile_problems(supplier, settings, plugin)
+
+
+def _missing(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Problem]:
+    for name in plugin.requires:
+        if getattr(settings, name) is None:
+            place, problem = ("suppliers", supplier), f"is required by the adapter {settings.adapter}"
+            yield Problem(path_text((*place, name)), problem, "write it into this table", place=place)
+
+
+def _profile_problems(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Problem]:
+    place = ("suppliers", supplier, "profile")
+    if plugin.profile is None:
+        if settings.profile:
+            problem = f"is nothing that the adapter {settings.adapter} reads"
+            yield Problem(path_text(place), problem, "take it out", place=place)
+        return
+    try:
+        plugin.profile.model_validate(settings.profile)
+    except ValidationError as error:
+        yield from problems_of_part(error, settings.profile, plugin.profile, place, plugin.documentation)

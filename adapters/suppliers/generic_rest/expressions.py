@@ -1,0 +1,78 @@
+"""JMESPath as the merchant writes it: compiled when the configuration is read, evaluated over answers. Pure.
+
+Numbers with a fraction reach expressions as text, so that no cent is lost to a binary float.
+"""
+
+import json
+from functools import cache
+from typing import Annotated, Any, NoReturn
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions, signature
+from pydantic import AfterValidator, StringConstraints
+
+from adapters.errors import UnexpectedReply
+
+LONGEST = 1_000  # characters
+
+
+class _Functions(Functions):  # type: ignore[misc]
+    """What suppliers' answers need beyond the standard's functions."""
+
+    @signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_split(self, text: str, separator: str) -> list[str]:
+        return [part.strip() for part in text.split(separator or " ") if part.strip()]
+
+    @signature({"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_lower(self, text: str) -> str:
+        return text.lower()
+
+    @signature({"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_upper(self, text: str) -> str:
+        return text.upper()
+
+    @signature({"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_trim(self, text: str) -> str:
+        return text.strip()
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
+@cache
+def _compiled(text: str) -> Any:
+    return jmespath.compile(text)
+
+
+def _compiles(text: str) -> str:
+    try:
+        _compiled(text)
+    except JMESPathError as error:
+        reason = str(error).split("\n", 1)[0]
+        raise ValueError(f"is no JMESPath expression: {reason[:200]}") from None
+    return text
+
+
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), AfterValidator(_compiles)]
+
+
+def evaluate(operation: str, name: str, expression: str, document: Any) -> Any:
+    """Evaluate over an answer; null where there is nothing. Raises UnexpectedReply naming the setting."""
+    try:
+        return _compiled(expression).search(document, options=_OPTIONS)
+    except (JMESPathError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        message = f"{operation}: {name} can't be evaluated over this answer"
+        raise UnexpectedReply(message, code="unexpected_shape") from None
+
+
+def read_json(operation: str, text: str) -> Any:
+    """Parse an answer. Raises UnexpectedReply."""
+    try:
+        return json.loads(text, parse_float=str, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise UnexpectedReply(f"{operation}: the answer is no JSON", code="not_json") from None
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError("not JSON")
