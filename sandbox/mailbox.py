@@ -11,7 +11,7 @@ DELETE /_sandbox/messages
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from typing import Any
@@ -29,11 +29,15 @@ TAKEN = "250 OK"
 
 
 class Inbox:
-    """Everything that was ever taken, and the faults on the way in. An aiosmtpd handler."""
+    """Everything that was ever taken, and the faults on the way in. An aiosmtpd handler.
 
-    def __init__(self, plan: Plan) -> None:
+    ``deliver`` is given each mail that is taken, byte for byte, before it is answered.
+    """
+
+    def __init__(self, plan: Plan, deliver: Callable[[bytes], None] = lambda _: None) -> None:
         self.plan = plan
         self.messages: list[dict[str, Any]] = []
+        self._deliver = deliver
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -53,6 +57,7 @@ class Inbox:
         if rule is not None and rule.kind is not Kind.RESET_AFTER and not rule.processed:
             return await _fail(rule, server)
         self.messages.append(_described(len(self.messages) + 1, envelope, answered=rule is None))
+        self._deliver(envelope.original_content or b"")
         return TAKEN if rule is None else await _fail(rule, server)
 
 
@@ -70,7 +75,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _session(inbox, loop, credentials), sock=listener)
+        server = await loop.create_server(lambda: smtp_session(inbox, loop, credentials), sock=listener)
         async with server:
             yield
 
@@ -91,7 +96,9 @@ def smtp_port(app: FaultLayer) -> int:
     return int(inner.state.smtp_port)
 
 
-def _session(inbox: Inbox, loop: asyncio.AbstractEventLoop, credentials: tuple[str, str] | None) -> SMTP:
+def smtp_session(inbox: Inbox, loop: asyncio.AbstractEventLoop, credentials: tuple[str, str] | None) -> SMTP:
+    """Make the protocol of one connection; a client that logs in must know ``credentials``."""
+
     def authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == credentials, handled=False)

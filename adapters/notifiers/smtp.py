@@ -7,6 +7,7 @@ connection that dies between the body and that 250 leaves it open whether the ma
 import re
 import smtplib
 import ssl
+import time
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,26 +42,39 @@ class SmtpMailer:
         message = compose(
             sender=sender, sender_name=sender_name, recipient=address, subject=subject, body=body, message_id=message_id
         )
-        connection = self._connect()
+        self.deliver(sender=sender, recipient=address, message=message.as_bytes())
+
+    def deliver(self, *, sender: str, recipient: str, message: bytes, leave_within: timedelta | None = None) -> None:
+        """Hand over a mail that is written already; fails like ``send``.
+
+        Where its body could not leave ``leave_within`` of the beginning, it does not leave at all: NotSent("too_slow").
+        """
+        began, connection = time.monotonic(), self._connect()
         try:
-            _announce(connection, sender, address)
-            _hand_over(connection, message.as_bytes())
+            _announce(connection, sender, recipient)
+            if leave_within is not None and time.monotonic() - began > leave_within.total_seconds():
+                raise NotSent("mail server: too slow to send it in time", code="too_slow")
+            _hand_over(connection, message)
             with suppress(OSError):
                 connection.quit()
         finally:
             connection.close()
 
+    def probe(self) -> None:
+        """Open a session and end it; no mail is sent. Raises NotSent where the server does not answer or take us."""
+        connection = self._connect()
+        with suppress(OSError):
+            connection.quit()
+        connection.close()
+
     def check(self) -> list[Finding]:
         """Check that the mail server answers and takes our credentials; no mail is sent."""
         where = f"{self._settings.host}:{self._settings.port}"
         try:
-            connection = self._connect()
+            self.probe()
         except AdapterError as error:
             remedy = "check host, port, starttls, username and password_env of [mail]"
             return [Finding(area="mail", severity=Severity.ERROR, subject=where, message=str(error), remedy=remedy)]
-        with suppress(OSError):
-            connection.quit()
-        connection.close()
         how = "over TLS" if self._settings.starttls else "without TLS"
         return [Finding(area="mail", severity=Severity.OK, subject=where, message=f"answers {how}")]
 

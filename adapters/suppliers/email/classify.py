@@ -1,0 +1,156 @@
+"""What a supplier means by what it has written: one of a few verdicts, or that a person must read it. Pure.
+
+An order is never settled by a guess: a second meaning, a condition, a quantity or an article's number, a question or
+an attachment that may say otherwise make it ``UNCLEAR``.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from adapters.suppliers.email.days import take_days
+from adapters.suppliers.email.profile import EmailProfile
+from adapters.suppliers.email.references import ORDER_NUMBER
+from adapters.suppliers.email.trackings import carrier_of, take_trackings
+from adapters.suppliers.email.words import PATTERNS, pattern, plain
+
+MOST_WORDS = 150
+MOST_SIGNS = 5_000  # expressions below take their time over longer texts that were made for it
+FEW_WORDS = 5  # among which "OK" means the order
+LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+# Lines of a signature that nothing closes.
+CONTACT = re.compile(
+    r"^\W*(?:(?:tel|phone|fon|fax|mob|mobile|m[oó]vil|portable|cell|e-?mail)\b.*|\S+@\S+\W*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+OWN_WORDS = ("accepted", "rejected", "backordered", "shipped")
+
+
+class Meaning(StrEnum):
+    """What an answer says of the whole order."""
+
+    ACCEPTED = "accepted"  # with a day, where one still to come is named
+    REJECTED = "rejected"
+    BACKORDERED = "backordered"  # all of it, until ``Verdict.day``
+    SHIPPED = "shipped"
+    CANCELLED = "cancelled"  # as we have asked
+    TOO_LATE = "too_late"  # to cancel
+    EMPTY = "empty"  # nothing was written
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A meaning with its facts; ``reason`` says in a code why it is unclear."""
+
+    meaning: Meaning
+    day: date | None = None
+    trackings: tuple[str, ...] = ()
+    carrier: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What was found in an answer."""
+
+    kinds: frozenset[str]
+    days: frozenset[date]
+    trackings: tuple[str, ...]
+    carrier: str
+    digits: bool  # numbers that are neither days nor parcels: quantities, articles, prices
+    negated: bool  # a "not" beside those that belong to a phrase, e.g. "has not been cancelled"
+
+
+def classify(reply: str, *, profile: EmailProfile, written_at: datetime | None, cancelling: bool = False) -> Verdict:
+    """Say what an answer means. ``cancelling``: it answers our wish to cancel."""
+    if len(reply) > MOST_SIGNS:
+        return _unclear("too_long")
+    text = ORDER_NUMBER.sub(" ", LINK.sub(" ", reply))
+    if not text.strip(" \n\t.,;:!-[]#"):
+        return Verdict(Meaning.EMPTY)
+    if len(text.split()) > MOST_WORDS:
+        return _unclear("too_long")
+    try:
+        facts = _facts(CONTACT.sub(" ", text), profile, written_at)
+    except ValueError:
+        return _unclear("no_such_day")
+    return _of_cancelling(facts) if cancelling else _of_order(facts)
+
+
+def is_absence(subject: str) -> bool:
+    """Say whether a subject is that of an absence note."""
+    return bool(PATTERNS["absent"].search(plain(subject)))
+
+
+def _facts(text: str, profile: EmailProfile, written_at: datetime | None) -> _Facts:
+    trackings, rest = take_trackings(text)
+    flat = plain(rest)
+    today = written_at.date() if written_at else None
+    days, flat = take_days(flat, order=profile.date_order, today=today)
+    kinds = {kind for kind, phrases in PATTERNS.items() if phrases.search(flat)}
+    kinds |= {kind for kind in OWN_WORDS if (own := getattr(profile.words, kind)) and pattern(own).search(flat)}
+    if "?" in flat:
+        kinds.add("question")
+    if "agreed" in kinds and len(flat.split()) <= FEW_WORDS:
+        kinds.add("accepted")  # in a longer text it may answer anything
+    digits = any(sign.isdigit() for sign in flat)
+    # The "not" of "not available" says what the phrase says; any other may turn it round.
+    beside = PATTERNS["rejected"].sub(" ", PATTERNS["backordered"].sub(" ", flat))
+    negated = bool(PATTERNS["negation"].search(beside))
+    days = {day for day in days if today is None or day > today}  # others tell when something was written
+    return _Facts(frozenset(kinds), frozenset(days), trackings, carrier_of(text), digits, negated)
+
+
+def _of_order(facts: _Facts) -> Verdict:
+    said = facts.kinds & set(OWN_WORDS)
+    if problem := _problem(facts) or _problem_of(facts, said):
+        return _unclear(problem)
+    day = next(iter(facts.days), None)
+    if "shipped" in said:
+        return Verdict(Meaning.SHIPPED, trackings=facts.trackings, carrier=facts.carrier)
+    if "backordered" in said:
+        return Verdict(Meaning.BACKORDERED, day=day)
+    return Verdict(Meaning.REJECTED) if "rejected" in said else Verdict(Meaning.ACCEPTED, day=day)
+
+
+def _problem(facts: _Facts) -> str:
+    """Say what keeps any verdict from being certain; "" where nothing does."""
+    if "question" in facts.kinds:
+        return "question"
+    if "hedge" in facts.kinds:
+        return "condition"
+    if facts.digits:
+        return "numbers"
+    return "negated" if facts.negated else ""
+
+
+def _problem_of(facts: _Facts, said: frozenset[str]) -> str:
+    """Say why these words together mean nothing certain; "" where they do. Several days are one too many."""
+    if not said:
+        return "no_known_words"
+    if "shipped" in said:
+        certain, missing = said <= {"shipped", "accepted"}, not facts.trackings and "shipped_without_tracking"
+    elif "backordered" in said:  # "not available until" holds "not available"
+        certain, missing = "accepted" not in said, not facts.days and "no_day"
+    else:
+        certain, missing = len(said) == 1 and not facts.trackings, False
+        if "rejected" in said and (facts.days or "temporary" in facts.kinds):
+            return "not_final"
+    if not certain:
+        return "contradictory"
+    return missing or ("two_days" if len(facts.days) > 1 and "shipped" not in said else "")
+
+
+def _of_cancelling(facts: _Facts) -> Verdict:
+    """Only plain words end an order: "we confirm" may mean the order itself."""
+    late = "too_late" in facts.kinds or "shipped" in facts.kinds
+    cancelled = "cancelled" in facts.kinds
+    if _problem(facts) or late == cancelled:
+        return _unclear("cancellation_answer")
+    return Verdict(Meaning.TOO_LATE if late else Meaning.CANCELLED)
+
+
+def _unclear(reason: str) -> Verdict:
+    return Verdict(Meaning.UNCLEAR, reason=reason)

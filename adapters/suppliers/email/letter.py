@@ -1,0 +1,242 @@
+"""A mail as it came, read into what an answer is judged by. Pure; whatever somebody sends, only UnreadableMail is raised.
+
+Structure is bounded before Python's parser sees it: nested parts would exhaust its recursion.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
+
+from adapters.notifiers.smtp import one_line
+from adapters.suppliers.email.html_text import text_of_html
+from adapters.suppliers.email.references import MESSAGE_ID
+
+MOST_PARTS = 60
+MOST_TEXT = 200_000  # characters of a part that are looked at
+MOST_HEADER = 20_000
+TRUNCATED = "X-Dropwright-Truncated"  # how large a mail was of which only the headers were read
+MULTIPLE = re.compile(rb"multipart/|message/rfc822|message/global", re.IGNORECASE)
+RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
+MOJIBAKE = re.compile("Ã[\x80-\xbf\u0152-\u2122]|â€")
+
+
+class UnreadableMail(ValueError):
+    """A mail that is no mail, or a bomb; the message is a code."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a mail server says of one of our mails (RFC 3464). ``action``: failed, delayed, delivered …"""
+
+    action: str
+    status: str
+    references: tuple[str, ...]
+    subject: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail's facts. ``references``: the Message-IDs it answers, the newest last. ``truncated``: its size in bytes."""
+
+    message_id: str
+    subject: str
+    senders: tuple[str, ...]
+    recipients: tuple[str, ...]
+    references: tuple[str, ...]
+    authentication: tuple[str, ...]  # Authentication-Results as they stand, topmost first
+    sent_at: datetime | None
+    automatic: str  # RFC 3834's word, e.g. "auto-replied", or the header that says so
+    text: str = field(repr=False)
+    attachments: tuple[str, ...] = ()
+    report: Report | None = None
+    truncated: int | None = None
+
+
+def read_letter(body: bytes) -> Letter:
+    """Read a mail. Raises UnreadableMail where it has no headers, or more parts than anybody writes."""
+    if len(MULTIPLE.findall(body)) > MOST_PARTS:
+        raise UnreadableMail("too_many_parts")
+    try:
+        mail = message_from_bytes(body)
+        return _letter(mail)
+    except UnreadableMail:
+        raise
+    except Exception as error:  # noqa: BLE001 - the standard parser fails in many ways on what was made to break it
+        raise UnreadableMail(f"no_mail_{type(error).__name__}"[:60]) from None
+
+
+def _letter(mail: Message) -> Letter:
+    if not mail.keys():
+        raise UnreadableMail("no_headers")
+    parts = list(_parts(mail))
+    truncated = header(mail, TRUNCATED)
+    return Letter(
+        message_id=message_id_of(mail),
+        subject=header(mail, "Subject"),
+        senders=_addresses(mail, "From"),
+        recipients=tuple(address for name in RECIPIENTS for address in _addresses(mail, name)),
+        references=references_of(mail),
+        authentication=tuple(_folded(value) for value in mail.get_all("Authentication-Results", [])),
+        sent_at=sent_at(mail),
+        automatic=_automatic(mail),
+        text=_text(parts),
+        attachments=tuple(_names(parts)),
+        report=_report(mail),
+        truncated=int(truncated) if truncated.isdecimal() else None,
+    )
+
+
+def header(mail: Message, name: str) -> str:
+    """Read a header on one line, decoded; "" where there is none."""
+    value = mail.get(name)
+    return "" if value is None else _decoded(_folded(value))
+
+
+def message_id_of(mail: Message) -> str:
+    """Read a mail's own Message-ID; "" where it has none."""
+    found = MESSAGE_ID.search(header(mail, "Message-ID"))
+    return found[0] if found else ""
+
+
+def references_of(mail: Message) -> tuple[str, ...]:
+    """List the Message-IDs that a mail refers to, the one it answers last."""
+    return tuple(MESSAGE_ID.findall(header(mail, "References") + " " + header(mail, "In-Reply-To")))
+
+
+def sent_at(mail: Message) -> datetime | None:
+    """Read when its sender says that it was sent."""
+    try:
+        stated = parsedate_to_datetime(header(mail, "Date"))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return stated.replace(tzinfo=UTC) if stated.tzinfo is None else stated
+
+
+def _folded(value: object) -> str:
+    return one_line(str(value)[:MOST_HEADER])
+
+
+def _decoded(value: str) -> str:
+    try:
+        return one_line(str(make_header(decode_header(value))))
+    except (LookupError, ValueError):
+        return value
+
+
+def _addresses(mail: Message, name: str) -> tuple[str, ...]:
+    values = [_folded(value) for value in mail.get_all(name, [])]
+    return tuple(address.lower() for _, address in getaddresses(values) if "@" in address)
+
+
+def _automatic(mail: Message) -> str:
+    # "auto-generated" is no absence note: order systems confirm so.
+    said = header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
+    if said and said != "no":
+        return said
+    noted = header(mail, "Precedence").lower() == "auto_reply" or mail.get_content_type() == "multipart/report"
+    return "auto-replied" if noted or any(mail.get(name) for name in ("X-Autoreply", "X-Autorespond")) else ""
+
+
+# Parts.
+
+
+def _parts(mail: Message) -> Iterator[Message]:
+    """Walk through the leaves; a mail within a mail is one leaf, whatever it holds."""
+    if mail.get_content_maintype() == "multipart" and isinstance(payload := mail.get_payload(), list):
+        for part in payload:
+            if isinstance(part, Message):
+                yield from _parts(part)
+    else:
+        yield mail
+
+
+def _is_attached(part: Message) -> bool:
+    if part.get_content_disposition() == "attachment" or part.get_content_maintype() == "message":
+        return True
+    return part.get_content_maintype() not in ("text", "image")
+
+
+def _text(parts: list[Message]) -> str:
+    """Take the plain text, or what a browser would show of the HTML."""
+    bodies = [part for part in parts if not _is_attached(part)]
+    plain = [_content(part) for part in bodies if part.get_content_type() == "text/plain"]
+    if any(text.strip() for text in plain):
+        return "\n".join(plain)
+    return "\n".join(text_of_html(_content(part)) for part in bodies if part.get_content_type() == "text/html")
+
+
+def _content(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
+    return decode(data, part.get_content_charset("")).replace("\r\n", "\n")[:MOST_TEXT]
+
+
+def decode(data: bytes, declared: str) -> str:
+    """Read bytes as text. Whoever declares one charset and sends another is read all the same."""
+    for charset in ("utf-8", declared):  # what is valid UTF-8 is nothing else, whatever was declared
+        try:
+            return _mended(data.decode(charset or "utf-8").replace("\x00", ""))
+        except (UnicodeDecodeError, LookupError, ValueError):
+            continue
+    return data.decode("cp1252", "replace").replace("\x00", "")
+
+
+def _mended(text: str) -> str:
+    """Undo UTF-8 that was taken for Latin-1 once and encoded again."""
+    if not MOJIBAKE.search(text):
+        return text
+    for charset in ("cp1252", "latin-1"):
+        try:
+            return text.encode(charset).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
+
+
+def _names(parts: list[Message]) -> Iterator[str]:
+    for part in parts:
+        if _is_attached(part):
+            yield _decoded(_folded(part.get_filename() or part.get_content_type()))
+
+
+# Reports of mail servers.
+
+
+def _report(mail: Message) -> Report | None:
+    if mail.get_content_type() != "multipart/report" or str(mail.get_param("report-type")).lower() != "delivery-status":
+        return None
+    fields: dict[str, str] = {}
+    original: Message = Message()
+    for part in mail.get_payload() if isinstance(mail.get_payload(), list) else []:
+        if not isinstance(part, Message):
+            continue
+        kind = part.get_content_type()
+        if kind == "message/delivery-status":
+            fields |= _status_fields(part)
+        elif kind in ("message/rfc822", "text/rfc822-headers"):
+            original = _original(part)
+    references = (*references_of(mail), *references_of(original), message_id_of(original))
+    subject = header(original, "Subject") or header(mail, "Subject")
+    return Report(fields.get("action", ""), fields.get("status", ""), tuple(filter(None, references)), subject)
+
+
+def _status_fields(part: Message) -> dict[str, str]:
+    blocks = part.get_payload()
+    found: dict[str, str] = {}
+    for block in blocks if isinstance(blocks, list) else []:
+        if isinstance(block, Message):
+            found |= {name: header(block, name).lower()[:20] for name in ("action", "status") if block.get(name)}
+    return found
+
+
+def _original(part: Message) -> Message:
+    inner = part.get_payload()
+    if isinstance(inner, list) and inner and isinstance(inner[0], Message):
+        return inner[0]
+    payload = part.get_payload(decode=True)
+    return message_from_bytes(payload if isinstance(payload, bytes) else b"")

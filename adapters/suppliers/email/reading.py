@@ -1,0 +1,151 @@
+"""What a mail means for our books: matched to its purchase order, believed or not, and put into news. Pure.
+
+Order of matching (first that names a number counts, and those after must not contradict it): the plus address, the
+``[PO:…]`` mark of the subject, the Message-IDs it answers, a number anywhere in subject or text.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+
+from adapters.suppliers.email.classify import Meaning, Verdict, classify, is_absence
+from adapters.suppliers.email.letter import Letter, Report, UnreadableMail, read_letter
+from adapters.suppliers.email.profile import EmailProfile
+from adapters.suppliers.email.quoting import reply_of
+from adapters.suppliers.email.references import (
+    asks_to_cancel,
+    numbers_of_addresses,
+    numbers_of_references,
+    numbers_of_text,
+    numbers_of_tokens,
+)
+from adapters.suppliers.email.trust import doubt_about
+from models.exchange import (
+    CancelAnswered,
+    DocumentKind,
+    OrderAcknowledged,
+    OrderReceived,
+    OrderShipped,
+    PartnerNews,
+    Reading,
+    Unclear,
+)
+from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine, SupplierState, TrackedParcel
+
+LinesOf = Callable[[str], Sequence[SupplierLine]]
+FORWARDED = re.compile(r"^\s*(fwd?|wg|rv|tr|i|inoltro)\s*:", re.IGNORECASE)
+FAILED = "failed"
+OTHERS_SAY = frozenset(
+    (Meaning.ACCEPTED, Meaning.REJECTED, Meaning.BACKORDERED, Meaning.EMPTY)
+)  # an attachment may differ
+
+
+def read_mail(body: bytes, *, profile: EmailProfile, lines_of: LinesOf) -> Reading:
+    """Say what a mail means; what can't be read at all is ``refused``."""
+    try:
+        letter = read_letter(body)
+    except UnreadableMail as unreadable:
+        return Reading(kind=DocumentKind.MAIL, refused=str(unreadable))
+    news = _news(letter, profile, lines_of)
+    return Reading(kind=DocumentKind.MAIL, news=(news,) if news else (), control=control_of(letter.message_id))
+
+
+def control_of(message_id: str) -> int | None:
+    """Fold a Message-ID into a number: another mail with the same one is not believed. None where there is none."""
+    return int.from_bytes(sha256(message_id.encode()).digest()[:7], "big") if message_id else None
+
+
+def numbers_in(letter: Letter, profile: EmailProfile) -> list[set[str]]:
+    """List the purchase orders that a mail names, per kind of mark, the surest first."""
+    marks = (
+        numbers_of_addresses(letter.recipients, profile.answers_to),
+        numbers_of_tokens(letter.subject),
+        numbers_of_references(letter.references),
+        numbers_of_text(f"{letter.subject}\n{reply_of(letter.text)}"),
+    )
+    return [numbers for numbers in marks if numbers]
+
+
+def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf) -> PartnerNews | None:
+    if letter.report is not None:
+        return _returned(letter.report)
+    # All marks together: an order named in the subject and another in the address is nobody's guess to make.
+    marks = numbers_in(letter, profile)
+    named = {number for numbers in marks for number in numbers}
+    number = next(iter(named)) if len(named) == 1 else None
+    doubt = doubt_about(letter, profile)
+    if letter.automatic == "auto-replied" or is_absence(letter.subject):
+        return OrderReceived(number=number) if number and not doubt else None
+    problem = doubt or _problem(letter, named)
+    if problem or number is None:
+        return Unclear(number=number, reason=problem or "no_order_named")
+    verdict = classify(
+        reply_of(letter.text),
+        profile=profile,
+        written_at=letter.sent_at,
+        cancelling=asks_to_cancel(letter.references),
+    )
+    return _told(number, verdict, _foreign_attachments(letter, number), lines_of)
+
+
+def _problem(letter: Letter, named: set[str]) -> str:
+    """Say why nobody but a person may read this mail, as a code; "" where it can be read."""
+    if letter.truncated is not None:
+        return "too_large"
+    if len(named) > 1:
+        return "two_orders"
+    if FORWARDED.match(letter.subject):
+        return "forwarded"
+    return "" if named else "no_order_named"
+
+
+def _returned(report: Report) -> PartnerNews | None:
+    """Read what a mail server says: only that a mail has failed needs somebody."""
+    if report.action != FAILED:
+        return None
+    named = numbers_of_references(report.references) or numbers_of_tokens(report.subject)
+    number = next(iter(named)) if len(named) == 1 else None
+    status = report.status if re.fullmatch(r"\d\.\d{1,3}\.\d{1,3}", report.status) else ""
+    return Unclear(number=number, reason="bounced", detail=f"status {status}" if status else "")
+
+
+def _foreign_attachments(letter: Letter, number: str) -> list[str]:
+    """List what is attached beside our own papers, which many programs send back."""
+    ours = number.casefold()
+    return [name for name in letter.attachments if not name.casefold().startswith(ours)]
+
+
+def _told(number: str, verdict: Verdict, attachments: list[str], lines_of: LinesOf) -> PartnerNews:
+    if attachments and verdict.meaning in OTHERS_SAY:
+        return Unclear(number=number, reason="attachment", detail=f"{len(attachments)} attached")
+    match verdict.meaning:
+        case Meaning.UNCLEAR:
+            return Unclear(number=number, reason=verdict.reason)
+        case Meaning.EMPTY:
+            return OrderReceived(number=number)
+        case Meaning.CANCELLED | Meaning.TOO_LATE:
+            return CancelAnswered(number=number, cancelled=verdict.meaning is Meaning.CANCELLED)
+        case Meaning.SHIPPED:
+            return OrderShipped(number=number, parcels=tuple(_parcels(verdict)))
+        case Meaning.REJECTED:
+            return OrderAcknowledged(number=number, state=SupplierState.CANCELLED, status_text="rejected by mail")
+        case Meaning.BACKORDERED:
+            return _dated(number, verdict, LineStatus.BACKORDERED, lines_of(number))
+    if verdict.day is not None:
+        return _dated(number, verdict, LineStatus.ACCEPTED, lines_of(number))
+    return OrderAcknowledged(number=number, status_text="accepted by mail", changes_only=True)
+
+
+def _parcels(verdict: Verdict) -> Iterator[TrackedParcel]:
+    for tracking in verdict.trackings:
+        yield TrackedParcel(tracking_number=tracking, carrier=verdict.carrier)
+
+
+def _dated(number: str, verdict: Verdict, status: LineStatus, ordered: Sequence[SupplierLine]) -> PartnerNews:
+    if not ordered:
+        return Unclear(number=number, reason="no_lines_known")
+    lines = tuple(
+        AcknowledgedLine(ean=line.ean, quantity=line.quantity, status=status, expected_on=verdict.day)
+        for line in ordered
+    )
+    return OrderAcknowledged(number=number, status_text=f"{status} by mail", lines=lines)
