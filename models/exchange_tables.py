@@ -40,7 +40,7 @@ partner_documents = Table(
     Column("settled_at", WHEN),  # sent, applied or quarantined
     Column("receipt_due", WHEN),  # when the partner has to have confirmed it
     Column("receipt_at", WHEN),
-    Column("replies", ARRAY(Text), nullable=False, server_default="{}"),  # in: answers that it asks for
+    Column("replies", ARRAY(Text), nullable=False, server_default="{}"),  # in: answers that it still asks for
     Column("reply_to", BigInteger, ForeignKey("partner_documents.id")),
     Column("reason", Text, nullable=False, server_default=""),  # why it was not believed, in codes
     Column("repeats", Integer, nullable=False, server_default="0"),  # times the same bytes came again
@@ -50,6 +50,7 @@ partner_documents = Table(
         "partner_documents_control_ix", "supplier", "direction", "control", postgresql_where=text("control IS NOT NULL")
     ),
     Index("partner_documents_reply_to_ix", "reply_to"),
+    Index("partner_documents_replies_ix", "supplier", "id", postgresql_where=text("replies <> '{}'")),
     Index(
         "partner_documents_waiting_ix",
         "supplier",

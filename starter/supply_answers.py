@@ -1,4 +1,4 @@
-"""Answers to questions about feeds, costs and drift: no lifecycle waits for them, so they take effect here.
+"""Answers to questions about feeds, costs, drift and documents: no lifecycle waits for them, so they take effect here.
 
 One transaction claims the task and writes the effect, so that the second of two answers finds nothing to answer. What
 follows is asked of Temporal after the commit; where that is away, a worker's keeper and the schedules make up for it.
@@ -13,13 +13,24 @@ from temporalio.client import Client
 
 from activities import letters
 from activities.requests import request_publication, start_sync
-from adapters.database import feed_decisions, feed_views, holds, mails, reconciliations, tasks
+from adapters.database import (
+    exchange_documents,
+    exchange_incoming,
+    exchange_views,
+    feed_decisions,
+    feed_views,
+    holds,
+    mails,
+    reconciliations,
+    tasks,
+)
 from adapters.database.engine import Database, Transaction
 from adapters.database.feed_views import AcceptedRun, RunRecord
 from models.configuration import Configuration
 from models.statuses import TaskState
 from models.sync import Acceptance, SyncRequest, Trigger
-from models.tasks import SupplyAnswer
+from models.tasks import SupplyAnswer, TaskCategory
+from starter.exchange_keeper import start_exchange
 from starter.supply_schedules import publishes
 
 _MOST_SAMPLES = 10
@@ -36,6 +47,12 @@ class Effect:
     message: str
     accepted: AcceptedRun | None = None
     channels: tuple[str, ...] = ()  # whose publishers should look
+    exchange: str | None = None  # the supplier whose next round should come at once
+
+    @property
+    def has_follow_up(self) -> bool:
+        """Say whether Temporal is to be asked for anything."""
+        return bool(self.accepted or self.channels or self.exchange)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +97,8 @@ async def follow_up(client: Client, effect: Effect) -> str:
     """Ask Temporal for what follows. Returns what the person is told of it; raises RPCError while Temporal is away."""
     for channel in effect.channels:
         await request_publication(client, channel)
+    if effect.exchange is not None:
+        await start_exchange(client, effect.exchange, look_now=True)
     if effect.accepted is None:
         return effect.message
     if await start_accepted(client, effect.accepted):
@@ -179,8 +198,42 @@ def _repair(answering: Answering) -> Effect:
     return Effect(message=f"{count} differences are repaired", channels=_published(answering))
 
 
-def _leave(_: Answering) -> Effect:
+def _leave(answering: Answering) -> Effect:
+    if answering.task["category"] == TaskCategory.RECEIPT_OVERDUE:
+        exchange_documents.await_no_receipt(answering.tx, _document_of(answering))
+        return Effect(message="its receipt is no longer awaited")
     return Effect(message="nothing was changed")
+
+
+# Documents.
+
+
+def _resend(answering: Answering) -> Effect:
+    document = _document_of(answering)
+    if not exchange_documents.resend(answering.tx, document, answering.now):
+        raise AnswerRefusedError(f"document {document} can't be sent: it was withdrawn, or its batch is still open")
+    _tell_orders(answering, document, "document.resent")
+    return Effect(message=f"document {document} is sent again with the next round", exchange=_supplier_of(answering))
+
+
+def _read_again(answering: Answering) -> Effect:
+    document = _document_of(answering)
+    if not exchange_incoming.read_again(answering.tx, document):
+        raise AnswerRefusedError(f"document {document} came to our door and can't be read a second time")
+    _tell_orders(answering, document, "document.read_again")
+    return Effect(message=f"document {document} is read again with the next round", exchange=_supplier_of(answering))
+
+
+def _tell_orders(answering: Answering, document: int, event: str) -> None:
+    exchange_views.tell_orders(answering.tx, document, event, by=answering.by, now=answering.now)
+
+
+def _document_of(answering: Answering) -> int:
+    return int(answering.task["evidence"]["document"])
+
+
+def _supplier_of(answering: Answering) -> str:
+    return str(answering.task["evidence"]["supplier"])
 
 
 def _published(answering: Answering) -> tuple[str, ...]:
@@ -197,4 +250,6 @@ _EFFECTS: dict[SupplyAnswer, Callable[[Answering], Effect]] = {
     SupplyAnswer.KEEP_COSTS: _keep_costs,
     SupplyAnswer.REPAIR: _repair,
     SupplyAnswer.LEAVE: _leave,
+    SupplyAnswer.RESEND: _resend,
+    SupplyAnswer.READ_AGAIN: _read_again,
 }

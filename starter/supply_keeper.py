@@ -1,4 +1,4 @@
-"""Keeps the supply side going beside the worker: its schedules, feeds that fail, runs that a person has accepted."""
+"""Keeps the supply side going beside the worker: schedules, exchanges, feeds that fail, runs a person has accepted."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.feed_views import AcceptedRun, Key
 from models.identifiers import sync_workflow_id
+from starter.exchange_keeper import ExchangeKeeper
 from starter.supply_answers import start_accepted
 from starter.supply_schedules import apply_schedules, restore_schedules, wanted_schedules
 from workflows.decisions.feed_judgement import PAUSED_AFTER
@@ -31,6 +32,7 @@ class SupplyKeeper:
         self._client = client
         self._database = database
         self._configurations = ConfigurationStore(database)
+        self._exchanges = ExchangeKeeper(client, database)
         self._applied: int | None = None  # the configuration's version
         self._paused: dict[Key, int] = {}  # at how many failures
         self._started: set[int] = set()  # accepted runs that were begun: one that is set aside again stays so
@@ -38,6 +40,7 @@ class SupplyKeeper:
     async def keep(self) -> None:
         """Do one round. Raises RPCError while Temporal is away, and what the database raises while that is."""
         await self._keep_schedules()
+        await self._exchanges.keep((await asyncio.to_thread(self._configurations.current)).configuration)
         await self._pause_failing()
         await self._start_accepted()
 
