@@ -1,6 +1,7 @@
 """Finding plugins: adapters register by entry points, ours and a third party's alike.
 
-A duplicate id, a wrong shape or an import error stops the worker and names the distribution it came from.
+A duplicate id, a wrong shape, an import error, or a package that is named as one of ours stops the worker and names the
+distribution it came from.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from adapters.collisions import collisions
 from adapters.http import CallSink
 
 Secrets = Callable[[str], str]
@@ -38,6 +40,8 @@ class PluginError(RuntimeError):
 
 def load_plugins(group: str) -> dict[str, Plugin]:
     """Load every plugin of ``dropwright.{group}``. Raises PluginError for the first that can't be used."""
+    for collision in collisions():
+        raise PluginError(collision)
     plugins: dict[str, Plugin] = {}
     origins: dict[str, str] = {}
     for entry in sorted(entry_points(group=f"dropwright.{group}"), key=lambda found: found.name):
@@ -48,6 +52,13 @@ def load_plugins(group: str) -> dict[str, Plugin]:
         plugins[plugin.id] = plugin
         origins[plugin.id] = _origin(entry)
     return plugins
+
+
+def distribution_of(group: str, plugin_id: str) -> tuple[str, str]:
+    """Say which distribution brought a plugin, and its version; empty where it is not known."""
+    for entry in entry_points(group=f"dropwright.{group}", name=plugin_id):
+        return (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+    return "", ""
 
 
 def _load(entry: EntryPoint, group: str) -> Plugin:
@@ -64,4 +75,4 @@ def _origin(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "an unknown distribution"
 
 
-__all__ = ["CallSink", "Plugin", "PluginError", "Secrets", "load_plugins"]
+__all__ = ["CallSink", "Plugin", "PluginError", "Secrets", "distribution_of", "load_plugins"]

@@ -46,7 +46,8 @@ class SupplierPort(Protocol):
         """Order, once, on a fresh connection.
 
         Raises NotSent or Throttled where nothing was ordered and it may be tried again, Refused or AccountHold where
-        the supplier said no, and Doubtful for everything after which the order may or may not exist.
+        the supplier said no, and Doubtful for everything after which the order may or may not exist. A test order where
+        ``Capabilities.test_orders`` is false is Refused("no_test_orders"): it must never be a real one.
         """
 
     def find_order(self, order: SupplierOrder) -> Lookup:

@@ -21,6 +21,7 @@ OPERATIONS = {
     "place_order": "setCreateOrder",
     "fetch_feed": "getListProducts",
     "check": "",
+    "probe": "getFeedStatus",
 }
 
 
@@ -93,6 +94,8 @@ def world(url: str) -> Iterator[SupplierWorld]:
         supplier_orders=supplier_orders,
         ship=ship,
         wait_for_orders=wait_for_orders,
+        ways_to_ship=2,
+        plugin=PLUGIN,
     )
     for port in ports:
         port.close()

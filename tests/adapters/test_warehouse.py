@@ -96,6 +96,7 @@ def world(database: Database) -> Iterator[OrderingWorld]:
         ship=ship,
         decline=lambda number, short: ship(number, ["GLS-0000000001"], short),
         parcels=1,
+        knows_stock=True,
     )
     away.close()
 
