@@ -93,7 +93,9 @@ class SupplierActivities:
             reason=choice.reason,
             offered=len(quotes),
         )
-        observed = order.mode is Mode.OBSERVE
+        # A shop's test order would be a real one at a supplier that takes no tests.
+        can_be_sent = not order.test or placement.port_of(self._deps, order).capabilities.test_orders
+        observed = order.mode is Mode.OBSERVE or not can_be_sent
         return StepResult(verdict=StepVerdict.OBSERVED if observed else StepVerdict.DONE)
 
     # Following a placed order.

@@ -16,7 +16,7 @@ from models.suppliers import (
     SupplierState,
     TrackedParcel,
 )
-from tests.activities.world import ARTICLE, HOUR, PROCESSING, START, World, eur, fulfil, poll, submit
+from tests.activities.world import ARTICLE, HOUR, PROCESSING, START, World, eur, fulfil, poll, ref, submit
 
 OTHER = "4006381333931"
 
@@ -142,6 +142,13 @@ def test_a_later_day_makes_the_plan_longer(world: World) -> None:
     longer = poll(order, 24, 6, 24, 24, 24, 24, 24)
     with pytest.raises(ApplicationError, match="check 1 of 7"):
         world.run(world.choosing.check_tracking, longer, at=START + 24 * HOUR)
+
+
+def test_a_shops_test_order_never_reaches_a_supplier_that_takes_no_tests(world: World) -> None:
+    world.bts.means = {"test_orders": False}
+    (order,) = world.planned(2, test=True)
+    assert world.run(world.choosing.choose_shipping, ref(order)).verdict is StepVerdict.OBSERVED
+    assert world.bts.placed == []
 
 
 # Parcels that say what is in them.
