@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from sandbox.faults import Plan
-from sandbox.fileserver_faults import TransferFaults
+from sandbox.fileserver_faults import TransferFaults, UploadFaults
 from sandbox.fileserver_ftp import FtpManners, serving_ftp, tls_context
 from sandbox.fileserver_http import FolderOverHttp, create_app
 from sandbox.fileserver_sftp import SftpAccess, public_line, serving_sftp
@@ -41,6 +41,7 @@ class FileServers:
 
     folder: Path
     faults: TransferFaults = field(default_factory=TransferFaults)
+    uploads: UploadFaults = field(default_factory=UploadFaults)
     account: tuple[str, str] = ACCOUNT
     certificate: Path = Path()  # what a client of FTPS must trust
     host_key: str = ""  # the SFTP server's, as known_hosts has it behind the host
@@ -61,8 +62,12 @@ def file_servers(
     account: tuple[str, str] = ACCOUNT,
     http_account: tuple[str, str] | None = None,
     ports: tuple[int, int, int, int] = (0, 0, 0, 0),
+    writable: bool = False,
 ) -> Iterator[FileServers]:
-    """Serve a folder over HTTP, SFTP, FTP and FTPS, in that order of ``ports``; 0 takes any that is free."""
+    """Serve a folder over HTTP, SFTP, FTP and FTPS, in that order of ``ports``; 0 takes any that is free.
+
+    SFTP can always write; FTP only where the folder is ``writable``.
+    """
     servers = FileServers(folder, account=account, sftp=SftpAccess(*account))
     servers.host_key = public_line(servers.sftp.host_key)
     with ExitStack() as stack:
@@ -70,8 +75,11 @@ def file_servers(
         servers.certificate, key = write_certificate(private)
         app, servers.http = create_app(folder, servers.faults, credentials=http_account, plan=servers.plan)
         servers.http_url = stack.enter_context(serving(app, ports[0]))
-        servers.sftp_port = stack.enter_context(serving_sftp(folder, servers.sftp, servers.faults, ports[1]))
-        ftp = partial(serving_ftp, folder, account, servers.faults, servers.ftp)
+        servers.sftp_port = stack.enter_context(
+            serving_sftp(folder, servers.sftp, servers.faults, ports[1], uploads=servers.uploads)
+        )
+        uploads = servers.uploads if writable else None
+        ftp = partial(serving_ftp, folder, account, servers.faults, servers.ftp, uploads=uploads)
         servers.ftp_port = stack.enter_context(ftp(port=ports[2]))
         servers.ftps_port = stack.enter_context(ftp(tls=tls_context(servers.certificate, key), port=ports[3]))
         yield servers

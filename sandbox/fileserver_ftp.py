@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.fileserver_faults import TransferFaults
+from sandbox.fileserver_faults import TransferFaults, UploadFaults
 from sandbox.serving import LOOPBACK, START_SECONDS
 
 with warnings.catch_warnings():
@@ -29,6 +29,7 @@ with warnings.catch_warnings():
     from pyftpdlib.servers import FTPServer
 
 READ_ONLY = "elr"
+WRITABLE = "elradfmw"  # and append, delete, rename, make folders, store
 POLL_SECONDS = 0.02
 HANDSHAKE_SECONDS = 1.0
 BUFFER = 16_384  # bytes; a TLS record
@@ -55,12 +56,17 @@ def serving_ftp(
     *,
     tls: ssl.SSLContext | None = None,
     port: int = 0,
+    uploads: UploadFaults | None = None,
 ) -> Iterator[int]:
-    """Serve a folder in a thread for as long as the block lasts, with TLS on demand; yields the port."""
+    """Serve a folder in a thread for as long as the block lasts, with TLS on demand; yields the port.
+
+    With ``uploads`` it can be written into, and that can be spoilt.
+    """
     logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
     authorizer = DummyAuthorizer()
-    authorizer.add_user(*credentials, str(folder), perm=READ_ONLY)
+    authorizer.add_user(*credentials, str(folder), perm=READ_ONLY if uploads is None else WRITABLE)
     values = {"authorizer": authorizer, "faults": faults, "tls": tls, "manners": manners}
+    values["uploads"] = uploads or UploadFaults()
     handler = type("Handler", (_Session,), values)
     server = FTPServer((LOOPBACK, port), handler, ioloop=IOLoop())
     stopping = threading.Event()
@@ -119,6 +125,7 @@ class _Data(DTPHandler):  # type: ignore[misc]
             sock = cmd_channel.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         self._left: int | None = None
         self._is_begun = False
+        self._upload: dict[str, Any] | None = None
         super().__init__(sock, cmd_channel)
 
     def use_sendfile(self) -> bool:
@@ -139,6 +146,24 @@ class _Data(DTPHandler):  # type: ignore[misc]
         if self._left is not None:
             self._left -= sent
         return sent
+
+    def enable_receiving(self, type: str, cmd: str) -> None:  # noqa: A002 - pyftpdlib's name
+        self._upload = self.cmd_channel.uploads.take("write_dropped", "disk_full")
+        super().enable_receiving(type, cmd)
+
+    def handle_read(self) -> None:
+        super().handle_read()
+        spoilt = self._upload
+        if spoilt is None or self.tot_bytes_received <= spoilt["after"]:
+            return
+        self._upload = None
+        if spoilt["kind"] == "disk_full":
+            self._resp = ("552 the quota is exceeded", logging.getLogger("pyftpdlib").warning)
+            self.close()
+        else:
+            self.cmd_channel.close()
+
+    handle_read_event = handle_read
 
     def close(self) -> None:
         if isinstance(self.socket, ssl.SSLSocket) and not self._closed and self.cmd_channel.connected:
@@ -164,9 +189,11 @@ class _Session(FTPHandler):  # type: ignore[misc]
     auth_failed_timeout = 0
     unicode_errors = "surrogateescape"
     faults: TransferFaults
+    uploads: UploadFaults
     manners: FtpManners
     tls: ssl.SSLContext | None
     protected = False
+    speechless = False
     socket: socket.socket
 
     def pre_process_command(self, line: str, cmd: str, arg: str) -> None:
@@ -174,6 +201,23 @@ class _Session(FTPHandler):  # type: ignore[misc]
             self.respond(f"500 {cmd} is not understood")
         else:
             super().pre_process_command(line, cmd, arg)
+
+    def respond(self, resp: str, logfun: Any = logging.getLogger("pyftpdlib").debug) -> None:  # noqa: B008 - pyftpdlib's
+        if not self.speechless:
+            super().respond(resp, logfun)
+
+    def ftp_RNTO(self, path: str) -> None:  # noqa: N802
+        spoilt = self.uploads.take("rename_lost", "rename_dropped", "rename_refused")
+        kind = spoilt["kind"] if spoilt else ""
+        if kind == "rename_refused":
+            self.respond("553 not with that name")
+            return
+        if kind != "rename_dropped":
+            self.speechless = kind == "rename_lost"
+            super().ftp_RNTO(path)
+            self.uploads.renames += 1
+        if spoilt:
+            self.close()
 
     def ftp_AUTH(self, line: str) -> None:  # noqa: N802, ARG002
         self.respond("234 now")

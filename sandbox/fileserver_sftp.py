@@ -1,11 +1,14 @@
-"""A folder over SFTP, with passwords and keys, whose connections can be lost in the middle of a file."""
+"""A folder over SFTP, with passwords and keys, whose connections can be lost in the middle of a file or a rename.
+
+Whoever asks in version 3 is told of a full disk by a plain "failure", and a rename never overwrites.
+"""
 
 import asyncio
 import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +18,7 @@ import asyncssh
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from sandbox.fileserver_faults import TransferFaults
+from sandbox.fileserver_faults import TransferFaults, UploadFaults
 from sandbox.serving import START_SECONDS, listen
 
 
@@ -42,8 +45,11 @@ class SftpAccess:
 
 
 @contextmanager
-def serving_sftp(folder: Path, access: SftpAccess, faults: TransferFaults, port: int = 0) -> Iterator[int]:
+def serving_sftp(
+    folder: Path, access: SftpAccess, faults: TransferFaults, port: int = 0, *, uploads: UploadFaults | None = None
+) -> Iterator[int]:
     """Serve a folder in a thread for as long as the block lasts; yields the port."""
+    spoilt = uploads or UploadFaults()
     listener = listen(port)
     loop = asyncio.new_event_loop()
     started, stop = threading.Event(), asyncio.Event()
@@ -53,7 +59,7 @@ def serving_sftp(folder: Path, access: SftpAccess, faults: TransferFaults, port:
             lambda: _Door(access),
             sock=listener,
             server_host_keys=[access.host_key],
-            sftp_factory=lambda channel: _Folder(channel, folder, faults),
+            sftp_factory=lambda channel: _Folder(channel, folder, faults, spoilt),
         )
         started.set()
         await stop.wait()
@@ -100,13 +106,24 @@ class _Door(asyncssh.SSHServer):
 class _Folder(asyncssh.SFTPServer):
     """The folder as a client sees it; every opened file is a transfer of its own."""
 
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], folder: Path, faults: TransferFaults) -> None:
+    def __init__(
+        self,
+        channel: asyncssh.SSHServerChannel[bytes],
+        folder: Path,
+        faults: TransferFaults,
+        uploads: UploadFaults,
+    ) -> None:
         super().__init__(channel, chroot=os.fsencode(folder))
         self._faults = faults
+        self._uploads = uploads
         self._left: int | None = None
+        self._spoilt: dict[str, Any] | None = None
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
-        self._left = self._faults.allowance()
+        if pflags & asyncssh.FXF_WRITE:
+            self._left, self._spoilt = None, self._uploads.take("write_dropped", "disk_full")
+        else:
+            self._left, self._spoilt = self._faults.allowance(), None
         return super().open(path, pflags, attrs)
 
     def read(self, file_obj: object, offset: int, size: int) -> Any:
@@ -118,3 +135,32 @@ class _Folder(asyncssh.SFTPServer):
             if self._left < 0:
                 self.channel.get_connection().abort()
         return data
+
+    def write(self, file_obj: object, offset: int, data: bytes) -> Any:
+        spoilt = self._spoilt
+        if spoilt is None or offset + len(data) <= spoilt["after"]:
+            return super().write(file_obj, offset, data)
+        super().write(file_obj, offset, data[: max(0, int(spoilt["after"]) - offset)])
+        if spoilt["kind"] == "disk_full":
+            raise asyncssh.SFTPFailure("Failure")
+        self.channel.get_connection().abort()
+        return 0
+
+    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        spoilt = self._uploads.take("rename_lost", "rename_dropped", "rename_hangs", "rename_refused")
+        kind = spoilt["kind"] if spoilt else ""
+        if kind == "rename_refused":
+            raise asyncssh.SFTPFailure("Failure")
+        if not spoilt or kind == "rename_lost" or spoilt["processed"]:
+            super().rename(oldpath, newpath)
+            self._uploads.renames += 1
+        if spoilt and kind == "rename_hangs":
+            await asyncio.sleep(float(spoilt["seconds"]))
+        if spoilt:
+            self.channel.get_connection().abort()
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        if self._uploads.take("list_dropped"):
+            self.channel.get_connection().abort()
+        async for entry in super().scandir(path):
+            yield entry
