@@ -21,10 +21,12 @@ from bench import (
     report,
     reservations,
     routing,
+    submitting,
     sync,
     sync_events,
     sync_pages,
     throughput,
+    x12,
 )
 from bench.stage import Stage, set_stage
 from bench.throughput import Batch
@@ -37,7 +39,7 @@ REPORT = Path(__file__).with_name("report.json")
 WARM_UP = 10  # orders of each kind: the first ones load code
 WORKER_START = 5.0  # seconds
 SAMPLES = 20  # histories that are looked at
-PARTS = ("orders", "sync", "orders-first", "rehearsal", "routing", "reservations")
+PARTS = ("orders", "sync", "orders-first", "rehearsal", "routing", "reservations", "submissions", "x12")
 console = Console(highlight=False)
 
 
@@ -61,6 +63,11 @@ def main() -> int:
         measured |= routing.measure(options.plans)
     if "reservations" in options.parts:
         measured |= _measure_reservations()
+    if "submissions" in options.parts:
+        measured |= _measure_submissions()
+    if "x12" in options.parts:
+        _say("X12, read and written")
+        measured |= x12.measure()
     measured |= report.circumstances(f"python -m bench {' '.join(sys.argv[1:])}".strip())
     report.write(measured, options.report)
     report.show(measured, console)
@@ -85,7 +92,9 @@ def _arguments() -> argparse.Namespace:
         choices=PARTS,
         default=PARTS,
         help="orders: speed and cost per order; sync: feeds; orders-first: orders while a catalogue is published; "
-        "rehearsal: stored orders by two sets of rules; routing: plans; reservations: of one article and of many",
+        "rehearsal: stored orders by two sets of rules; routing: plans; reservations: of one article and of many; "
+        "submissions: what our code adds to the calls that order; "
+        "x12: documents read and written",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round of 40 orders, 4 s of webhooks, 100,000 rows, 20 plans"
@@ -115,6 +124,13 @@ def _measure_rehearsal(orders: int) -> dict[str, Any]:
         upgrade(server.url)
         _say(f"rehearsal of {orders:,} orders")
         return rehearsal.measure(server.url, orders)
+
+
+def _measure_submissions() -> dict[str, Any]:
+    with run_directory("bench") as workdir, embedded_postgres(workdir / "postgres", _say) as server:
+        upgrade(server.url)
+        _say("submissions, and the bare calls in between")
+        return submitting.measure(server.url)
 
 
 def _measure_reservations() -> dict[str, Any]:

@@ -77,6 +77,12 @@ MEANINGS = {
     "reserve_ratio_spread": "the same over 10,000 articles",
     "rehearse_orders_per_s": "a month of orders by two sets of rules, one process per processor",
     "rehearse_seconds": "of the same, whole",
+    "submit_ms": "one submission at the simulated supplier, whole",
+    "submit_bare_ms": "its two calls alone, in between",
+    "submit_overhead_ms": "the difference: our code, per order",
+    "x12_parse_mb_s": "X12 to typed sets, MB of document a second, one thread: the slowest kind",
+    "x12_write_mb_s": "typed sets to X12, likewise",
+    **{f"x12_{way}_mb_s_{code}": "" for way in ("parse", "write") for code in ("850", "855", "856", "846")},
 }
 
 
