@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import unquote, urlsplit
 
 _NOT_CUTTING = frozenset('"\r\n\0')
+_X12_HEADING = re.compile(r"LIN\.(GTIN|[A-Z0-9]{2})|(QTY|DTM)\.[A-Z0-9]{2,3}|CTP(\.[A-Z0-9]{2,3})?|PID")
 _YEAR = re.compile(r"%[YyGcx]")
 
 
@@ -67,3 +68,10 @@ def time_format_problem(pattern: str) -> str:
         if "does not match" not in str(error):
             return f"is no pattern of strptime: {error}"
     return "" if _YEAR.search(pattern) else "has no year, e.g. %Y"
+
+
+def x12_heading_problem(heading: str) -> str:
+    """Say whether an X12 846 can have such a column; "" stands for a constant."""
+    if not heading or _X12_HEADING.fullmatch(heading):
+        return ""
+    return "an 846 has LIN.VN, LIN.GTIN and the like, QTY.33, CTP or CTP.UCP, DTM.018, and PID"

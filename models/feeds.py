@@ -17,6 +17,7 @@ from models.feed_sources import (
     factor_problem,
     source_problem,
     time_format_problem,
+    x12_heading_problem,
 )
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -191,7 +192,7 @@ class Feed(StrictContract):
     stable_for: Span = timedelta(0)  # else: once its size has not changed for this long
     trust_private_hosts: bool = False  # HTTP: allow addresses inside our own network
     # Format.
-    format: Literal["csv", "xml", "ndjson"] = "csv"
+    format: Literal["csv", "xml", "ndjson", "x12"] = "csv"  # x12: an 846
     compression: Literal["auto", "none", "gzip", "zip"] = "auto"
     encoding: str = Field(default="utf-8", max_length=30)
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -235,11 +236,17 @@ class Feed(StrictContract):
     def _column_problem(self, name: str) -> str:
         if self.columns[name] == "" or name == ATTRIBUTE_PREFIX:
             return "a column and its field have a name"
+        if self.format == "x12" and (problem := x12_heading_problem(self._heading(name))):
+            return problem
         known = name.startswith(ATTRIBUTE_PREFIX) or name in list(FieldName)
         column, default = self.column_of(name), default_transform(name) if known else None
         if column is None or default is None or column.transform in (None, default):
             return ""
         return f"transform can't be {column.transform}, it is {default}"
+
+    def _heading(self, name: str) -> str:
+        column = self.column_of(name)
+        return column.column if column else ""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

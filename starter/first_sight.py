@@ -38,6 +38,9 @@ def look_at(body: bytes, feed: Feed) -> None:
     elif feed.format == "xml":
         if not text.lstrip("\ufeff \t\r\n").startswith("<"):
             raise UnreadablePushError("no_xml")
+    elif feed.format == "x12":
+        if not text.lstrip("\ufeff \t\r\n").startswith("ISA"):
+            raise UnreadablePushError("no_x12")
     else:
         _look_at_header(text, feed)
 

@@ -16,6 +16,7 @@ from adapters.feeds.mapping import Mapper
 from adapters.feeds.records import CsvRecords, JsonRecords, Records
 from adapters.feeds.unreadable import BadRow, FeedUnreadable, finding, shown
 from adapters.feeds.verdict import Tally, conclusions
+from adapters.feeds.x12_records import X12Records
 from adapters.feeds.xml_records import XmlRecords
 from models.feed_rows import Batch, FeedFinding, FeedPart, FeedRow, RowProblem
 from models.feeds import Column, Feed, FieldName
@@ -50,6 +51,8 @@ def open_records(
             return XmlRecords(pieces, feed, columns)
         case "ndjson":
             return JsonRecords(pieces, feed, columns)
+        case "x12":
+            return X12Records(pieces, feed, columns)
     return CsvRecords(pieces, feed, columns, expected)
 
 

@@ -46,6 +46,7 @@ FEEDS: dict[str, dict[str, Any]] = {
     "sheet": {**PUSH, "delimiter": ";", "skip_lines": 1, "columns": COLUMNS},
     "latin": {**PUSH, "encoding": "latin-1", "columns": COLUMNS},
     "tree": {**PUSH, "format": "xml", "record": "product"},
+    "advice": {**PUSH, "format": "x12", "columns": {"sku": "LIN.VN", "quantity": "QTY.33"}},
     "no-secret": {**PUSH, "push_secret_env": "NOBODY_SET_THIS"},
     "switched-off": {**PUSH, "enabled": False},
     "polled": {"kind": "stock", "source": "api"},
@@ -240,6 +241,7 @@ def zipped(body: bytes) -> bytes:
         ("sheet", b"Stock of today\n", "bad_header"),
         ("sheet", "Stock of today\nSKU;Stock\nA-1;3\n".encode("utf-16"), "bad_encoding"),
         ("tree", b"SKU;Stock\n", "no_xml"),
+        ("advice", b"SKU;Stock\n", "no_x12"),
     ],
 )
 def test_what_no_reader_could_read_is_refused_with_the_reason(
@@ -255,6 +257,7 @@ def test_what_no_reader_could_read_is_refused_with_the_reason(
     [
         ("lines", b"\xef\xbb\xbf\r\n" + LINES),
         ("lines", gzip.compress(LINES * 9_000)),
+        ("advice", b"\r\nISA*00*"),
         ("sheet", SHEET),
         ("sheet", b"\xef\xbb\xbf" + SHEET),
         ("sheet", zipped(SHEET)),

@@ -1,0 +1,228 @@
+"""What a document of the partner means: its sets as news, each group's 997, and why it is not believed where it is not.
+
+One bad set spoils none of the others: it becomes a task for a person, and is refused in the group's 997.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from pydantic import ValidationError
+
+from adapters.suppliers.edi_x12.answers import Terms, news_of
+from adapters.suppliers.edi_x12.articles import Unreadable
+from adapters.suppliers.edi_x12.envelope import (
+    FUNCTIONAL,
+    Group,
+    Interchange,
+    InterchangeReceipt,
+    TransactionSet,
+    read_interchanges,
+)
+from adapters.suppliers.edi_x12.errors import BadEnvelope, OfSegment, Segment, X12Error
+from adapters.suppliers.edi_x12.notices import invoiced, shipped
+from adapters.suppliers.edi_x12.profile import X12Profile
+from adapters.suppliers.edi_x12.replying import SetVerdict, group_reply, interchange_reply
+from adapters.suppliers.edi_x12.sets.acknowledgements import read_855
+from adapters.suppliers.edi_x12.sets.inventories import CHANGE, FULL, REPLACEMENT
+from adapters.suppliers.edi_x12.sets.invoices import read_810
+from adapters.suppliers.edi_x12.sets.receipts import Receipt, read_997
+from adapters.suppliers.edi_x12.sets.shipments import read_856
+from models.exchange import (
+    DocumentKind,
+    Incoming,
+    PartnerNews,
+    Reading,
+    ReceiptArrived,
+    StockReported,
+    Unclear,
+)
+from models.suppliers import SupplierLine
+
+STOCK_SET = "846"
+RECEIPT_GROUP = "FA"
+KNOWN_NUMBER = "025"  # DE I18: an interchange of this control number was received before
+KINDS = {
+    "PR": DocumentKind.ACKNOWLEDGEMENT,
+    "SH": DocumentKind.SHIPMENT,
+    "IN": DocumentKind.INVOICE,
+    "IB": DocumentKind.STOCK,
+    RECEIPT_GROUP: DocumentKind.RECEIPT,
+}
+OrderLines = Callable[[str], Sequence[SupplierLine]]
+
+
+class DocumentReader:
+    """Reads what one partner sends. ``order_lines`` tells what was ordered under a number."""
+
+    def __init__(self, profile: X12Profile, currency: str, order_lines: OrderLines) -> None:
+        """Read by a profile; ``currency`` counts where no CUR says another."""
+        self._profile = profile
+        self._currency = profile.currency or currency
+        self._order_lines = order_lines
+
+    def read(self, incoming: Incoming) -> Reading:
+        """Say what a document means. What is wrong with it is said in the reading."""
+        try:
+            interchanges = read_interchanges(incoming.body, leave_out=frozenset({STOCK_SET}))
+        except X12Error as error:
+            return self._refusal(DocumentKind.UNKNOWN, f"{type(error).__name__}: {error}", incoming.body, error)
+        kind, control = _kind(interchanges), interchanges[0].control
+        for interchange in interchanges:
+            if reason := self._disbelief(interchange):
+                return Reading(kind=kind, refused=reason)  # its control number may be of another row of numbers
+        news: list[PartnerNews] = []
+        replies: list[str] = []
+        for interchange in interchanges:
+            for receipt in interchange.receipts:
+                news += _interchange_receipt(receipt)
+            for group in interchange.groups:
+                verdicts = [self._judge(group, one, incoming.body, news) for one in group.sets]
+                if group.functional != RECEIPT_GROUP:
+                    replies.append(group_reply(interchange.control, group, verdicts))
+        numbered = tuple(one.model_copy(update={"sequence": place}) for place, one in enumerate(news))
+        return Reading(kind=kind, control=control, news=numbered, replies=tuple(replies))
+
+    def _refusal(self, kind: DocumentKind, reason: str, body: bytes, error: X12Error) -> Reading:
+        reply = interchange_reply(body, error) if self._profile.interchange_receipts else None
+        return Reading(kind=kind, refused=reason[:200], replies=(reply,) if reply else ())
+
+    def _disbelief(self, interchange: Interchange) -> str:
+        """Say why an interchange must not be believed: it is a test, or not between this partner and us."""
+        profile = self._profile
+        if interchange.test != (profile.usage == "test"):
+            return f"ISA15 says {'T' if interchange.test else 'P'}, this partner's profile says {profile.usage}"
+        if interchange.sender != (profile.receiver_qualifier, profile.receiver_id):
+            return "ISA05 and ISA06 name another sender than this partner"
+        if interchange.receiver != (profile.sender_qualifier, profile.sender_id):
+            return "ISA07 and ISA08 name another receiver than us"
+        strange = [group for group in interchange.groups if group.sender != profile.addressing.group_receiver]
+        return "GS02 names another sender than this partner" if strange else ""
+
+    def _judge(self, group: Group, one: TransactionSet, body: bytes, news: list[PartnerNews]) -> SetVerdict:
+        """Read one set; its news are added only where all of it could be read."""
+        try:
+            self._check(group, one)
+            found = list(self._news(one, body))
+        except X12Error as error:
+            if isinstance(error, OfSegment):
+                error.locate(one.segments)
+            where = f"{one.code} {one.control} of group {group.control}" if one.code.isdigit() else "a set"
+            news.append(Unclear(reason="bad_set", detail=f"{where}: {error}"[:200]))
+            return SetVerdict(one, error)
+        except Unreadable as problem:
+            number = _number_of(one)
+            news.append(Unclear(number=number, reason=problem.reason, detail=problem.detail))
+        except ValidationError as problem:
+            where = ", ".join(".".join(map(str, fault["loc"])) for fault in problem.errors())
+            news.append(Unclear(number=_number_of(one), reason="bad_value", detail=where[:200]))
+        else:
+            news += found
+        return SetVerdict(one, None)
+
+    def _check(self, group: Group, one: TransactionSet) -> None:
+        problem = one.problem or group.problem
+        if problem is not None:
+            raise problem
+        if FUNCTIONAL.get(one.code) != group.functional:
+            raise BadEnvelope("ST01 does not belong into a group of this GS01", position=one.position)
+
+    def _news(self, one: TransactionSet, body: bytes) -> Iterator[PartnerNews]:
+        segments = one.segments
+        if self._profile.wrong_totals == "accept":
+            segments = [segment for segment in segments if segment[0] != "CTT"]
+        match one.code:
+            case "855":
+                yield from self._acknowledgement(segments)
+            case "856":
+                yield from self._shipment(segments)
+            case "810":
+                yield from self._invoice(segments)
+            case "846":
+                yield self._stock(segments, body)
+            case "997":
+                yield from receipt_news(read_997(segments))
+            case _:
+                raise BadEnvelope("a set of this kind is not agreed on", position=one.position)
+
+    def _terms(self, number: str, currency: str = "") -> Terms:
+        return Terms(self._order_lines(number), self._profile, currency or self._currency)
+
+    def _acknowledgement(self, segments: Sequence[Segment]) -> Iterator[PartnerNews]:
+        said = read_855(segments)
+        yield news_of(said, self._terms(said.number, said.currency))
+
+    def _shipment(self, segments: Sequence[Segment]) -> Iterator[PartnerNews]:
+        said = read_856(segments)
+        if said.structure not in self._profile.shipment_structures:
+            raise Unreadable("bsn05", "BSN05 names a structure that is not agreed on")
+        for order in said.orders:
+            yield from shipped(said, order, self._terms(order.number))
+
+    def _invoice(self, segments: Sequence[Segment]) -> Iterator[PartnerNews]:
+        said = read_810(segments, decimals=self._profile.implied_decimals)
+        if not said.order_number:
+            raise Unreadable("no_order_number", "BIG04 is missing")
+        yield from invoiced(said, self._terms(said.order_number, said.currency))
+
+    def _stock(self, segments: Sequence[Segment], body: bytes) -> PartnerNews:
+        head = segments[0] if segments else ["", ""]
+        purpose = head[1] if head[0] == "BIA" and len(head) > 1 else ""
+        feeds = {
+            FULL: self._profile.stock_feed,
+            REPLACEMENT: self._profile.stock_feed,
+            CHANGE: self._profile.stock_changes_feed,
+        }
+        if feed := feeds.get(purpose):
+            return StockReported(feed=feed, body=body)
+        return Unclear(reason="no_stock_feed", detail="no feed of profile takes an 846 with this BIA01")
+
+
+def receipt_news(receipt: Receipt) -> Iterator[PartnerNews]:
+    """Say what became of a group of ours. A receipt for a receipt says nothing, unless it refuses it."""
+    codes = tuple(
+        dict.fromkeys((receipt.status, *receipt.codes, *(code for one in receipt.sets for code in one.codes)))
+    )
+    refused = receipt.status in "RMWX" or any(one.status not in "AE" for one in receipt.sets)
+    if receipt.functional == RECEIPT_GROUP:
+        if refused:
+            yield Unclear(reason="receipt_refused", detail=f"our 997 in group {receipt.control} was refused")
+        return
+    if receipt.status == "P" and not receipt.sets:
+        refused = receipt.accepted < receipt.received
+    yield ReceiptArrived(control=receipt.control, accepted=not refused, codes=codes)
+    if not refused and (receipt.status != "A" or any(one.status == "E" for one in receipt.sets)):
+        detail = f"group {receipt.control} was taken with errors: {' '.join(codes)}"
+        yield Unclear(reason="receipt_with_errors", detail=detail[:200])
+
+
+def _interchange_receipt(receipt: InterchangeReceipt) -> Iterator[PartnerNews]:
+    """Read a TA1. One that accepts says only that the envelope was whole: the 997 is still awaited.
+
+    One that refuses a control number as known proves that our document is there: a number is never used for another.
+    """
+    if receipt.status == "R" and receipt.note == KNOWN_NUMBER:
+        yield ReceiptArrived(control=receipt.control, accepted=True, codes=("TA1", receipt.note))
+    elif receipt.status == "R":
+        yield ReceiptArrived(control=receipt.control, accepted=False, codes=("TA1", receipt.note))
+    elif receipt.status == "E":
+        detail = f"interchange {receipt.control} was taken with errors: {receipt.note}"
+        yield Unclear(reason="receipt_with_errors", detail=detail[:200])
+
+
+def _kind(interchanges: Iterable[Interchange]) -> DocumentKind:
+    found = {KINDS.get(group.functional, DocumentKind.UNKNOWN) for one in interchanges for group in one.groups}
+    if not found:
+        return DocumentKind.RECEIPT
+    return found.pop() if len(found) == 1 else DocumentKind.MIXED
+
+
+def _number_of(one: TransactionSet) -> str | None:
+    """Find the order a set is about, where it names one that can be one."""
+    places = {"855": ("BAK", 3), "810": ("BIG", 4), "856": ("PRF", 1)}
+    name, place = places.get(one.code, ("", 0))
+    found = {segment[place] for segment in one.segments if segment[0] == name and len(segment) > place}
+    if len(found) != 1:
+        return None
+    try:
+        return Unclear(number=found.pop(), reason="x").number
+    except ValidationError:
+        return None
