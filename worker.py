@@ -16,10 +16,13 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.failures import TranslateFailures
+from activities.incident_starts import StartIncidents
 from activities.outside import Outside
 from activities.registry import Registry
 from models.configuration import Supplier
 from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, SYNC_QUEUE, publish_queue, storefront_queue, supplier_queue
+from workflows.exchange import ExchangeWorkflow
+from workflows.incident import IncidentWorkflow
 from workflows.order import OrderWorkflow
 from workflows.outbox import MailDispatchWorkflow
 from workflows.publication import PublicationWorkflow
@@ -37,8 +40,10 @@ ORDER_WORKFLOWS: list[type] = [
     OrderWorkflow,
     PurchaseOrderWorkflow,
     StragglerWorkflow,
+    IncidentWorkflow,
     MailDispatchWorkflow,
     SweepWorkflow,
+    ExchangeWorkflow,
 ]
 SUPPLY_WORKFLOWS: list[type] = [
     ScheduledStartWorkflow,
@@ -55,6 +60,7 @@ RECONCILE_EVERY = 10.0  # seconds
 STOREFRONT_SLOTS = 20
 SYNC_SLOTS = 4  # feeds in work at once; each holds a connection and up to 300 MB
 PUBLISH_SLOTS = 2
+ACTIVITIES_PER_CALL = 2.0  # many activities of a supplier's queue find that nothing is due, and make no call
 # Fixed numbers: with autoscaling pollers tasks were seen to be lost under load until their time-out (docs/speed.md).
 # A fifth of the workflow pollers serves new and evicted workflows, so there must be more than one of those.
 WORKFLOW_POLLERS = PollerBehaviorSimpleMaximum(maximum=10)
@@ -93,8 +99,12 @@ def build_worker(
     workflows: Sequence[type] = (),
     slots: int,
     cached_workflows: int = CACHED_WORKFLOWS,
+    rate: float | None = None,
 ) -> Worker:
-    """Build the worker of one task queue, as production, tests and benchmarks run it."""
+    """Build the worker of one task queue, as production, tests and benchmarks run it.
+
+    ``rate``: activities per second that the server hands out from this queue, to all workers together.
+    """
     return Worker(
         client,
         task_queue=queue,
@@ -102,10 +112,11 @@ def build_worker(
         activities=list(activities),
         activity_executor=threads,
         workflow_runner=workflow_runner(),
-        interceptors=[TranslateFailures()],
+        interceptors=[TranslateFailures(), StartIncidents(client)],
         # A malformed start input fails its workflow instead of being retried for ever. Nothing else does.
         workflow_failure_exception_types=[ValidationError],
         max_concurrent_activities=slots,
+        max_task_queue_activities_per_second=rate,
         max_cached_workflows=cached_workflows,
         workflow_task_poller_behavior=WORKFLOW_POLLERS,
         activity_task_poller_behavior=ACTIVITY_POLLERS,
@@ -146,6 +157,26 @@ class Fleet:
             queues |= {publish_queue(name): PUBLISH_SLOTS for name in configuration.channels}
         return queues
 
+    def rates(self) -> dict[str, float]:
+        """List how many activities a second the server may hand out from suppliers' queues that have a limit.
+
+        A coarse bound for all processes together: each process also counts its own calls.
+        """
+        if self.serves is Serve.BACKGROUND:
+            return {}
+        limits = {name: self._calls_per_second(name, one) for name, one in self.outside.configuration.suppliers.items()}
+        return {supplier_queue(name): limit * ACTIVITIES_PER_CALL for name, limit in limits.items() if limit}
+
+    def _calls_per_second(self, name: str, supplier: Supplier) -> float | None:
+        """Read a supplier's limit as configured, else as its adapter declares it; one that can't be built has none."""
+        if supplier.calls_per_second is not None:
+            return supplier.calls_per_second
+        try:
+            return self.outside.supplier(name).capabilities.calls_per_second
+        except Exception as error:  # noqa: BLE001 - a plugin or credential is missing: doctor says so, orders ask
+            log.warning("supplier_not_built", supplier=name, error=type(error).__name__)
+            return None
+
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, following the configuration; then let running activities finish."""
         try:
@@ -158,17 +189,17 @@ class Fleet:
 
     async def _reconcile(self) -> None:
         try:
-            wanted = await asyncio.to_thread(self.wanted)
+            wanted, rates = await asyncio.to_thread(lambda: (self.wanted(), self.rates()))
         except Exception as error:  # noqa: BLE001 - the database is away: what runs goes on running
             log.warning("configuration not read", error=type(error).__name__)
             return
         for queue, served in list(self._running.items()):
-            if wanted.get(queue) != served.slots or served.task.done():
+            if (wanted.get(queue), rates.get(queue)) != (served.slots, served.rate) or served.task.done():
                 await self._stop(queue)
         for queue in wanted.keys() - self._running.keys():
-            self._start(queue, wanted[queue])
+            self._start(queue, wanted[queue], rates.get(queue))
 
-    def _start(self, queue: str, slots: int) -> None:
+    def _start(self, queue: str, slots: int, rate: float | None) -> None:
         # Threads of its own: a supplier that answers slowly holds up nobody else.
         threads = ThreadPoolExecutor(slots, thread_name_prefix=queue)
         workflows = {ORDERS_QUEUE: ORDER_WORKFLOWS, SYNC_QUEUE: SUPPLY_WORKFLOWS}.get(queue, [])
@@ -180,8 +211,9 @@ class Fleet:
             workflows=workflows,
             slots=slots,
             cached_workflows=self.cached_workflows,
+            rate=rate,
         )
-        self._running[queue] = _Served(slots, threads, worker, asyncio.create_task(worker.run()))
+        self._running[queue] = _Served(slots, rate, threads, worker, asyncio.create_task(worker.run()))
         log.info("serving", queue=queue, slots=slots)
 
     def _activities_of(self, queue: str) -> Sequence[Callable[..., Any]]:
@@ -217,6 +249,7 @@ class _Served:
     """One task queue in service."""
 
     slots: int
+    rate: float | None
     threads: ThreadPoolExecutor
     worker: Worker
     task: asyncio.Task[None]

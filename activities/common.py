@@ -1,6 +1,6 @@
 """What every activity class holds, and the few things all of them do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.journal import CallJournal
 from activities.outside import Outside
+from activities.shape_watch import ShapeWatch
 from adapters.database import tasks
 from adapters.database.calls import CallSubject
 from adapters.database.engine import Database, Transaction
@@ -24,6 +25,7 @@ class Dependencies:
     database: Database
     outside: Outside
     journal: CallJournal
+    shapes: ShapeWatch = field(default_factory=ShapeWatch)  # what suppliers' answers look like
 
 
 def now() -> datetime:

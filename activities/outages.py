@@ -1,93 +1,285 @@
-"""When a supplier does not serve us: one incident and one alert, however many orders feel it."""
+"""When a supplier does not serve us: its orders stop calling it, and wait. One incident and one alert, however many.
 
-from collections.abc import Sequence
-from datetime import datetime
+Whatever calls a supplier for an order asks ``gate`` first, or ``pause`` where it polls; afterwards it says by
+``note_…`` how the call went. Those write rows that all orders of the supplier share: last in their transactions.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities import letters
 from activities.common import Dependencies, ask_about, now
-from activities.failures import unanswered, wait
+from activities.failures import unanswered
 from activities.journal import Entries
-from adapters.database import calls, incidents, mails, tasks, withdrawals
+from adapters.database import breakers, incidents, mails, tasks, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.mails import Letter
 from adapters.database.purchase_orders import PurchaseOrderView
-from adapters.errors import AdapterError, AuthenticationFailed
+from adapters.errors import (
+    AdapterError,
+    AuthenticationFailed,
+    Doubtful,
+    NotSent,
+    Throttled,
+    Unavailable,
+    UnexpectedReply,
+)
+from adapters.ports import ExchangingPort
 from models.base import format_duration
-from models.tasks import OpenTask, TaskCategory
-from workflows.decisions import questions
+from models.contracts import StepResult, StepVerdict
+from models.incidents import IncidentRequest, Trouble
+from models.tasks import TaskCategory
+from workflows.decisions import outage, questions
 
-FAILURES_BEFORE_INCIDENT = 3
+OURS = frozenset({"paced", "stalled"})  # codes of what we did not send for reasons of our own
+UNANSWERED_FROM = 500  # HTTP statuses that say nothing of what became of a call
+
+# Incidents that the activity under way has opened: its worker starts their workflows once it has ended.
+opened_here: ContextVar[list[IncidentRequest] | None] = ContextVar("opened_incidents", default=None)
+
+
+# Before a call.
+
+
+def gate(tx: Transaction, order: PurchaseOrderView, *, ordering: bool = False) -> StepResult | None:
+    """Keep an order from calling a supplier that is down: it joins those that wait. None: it may call.
+
+    ``ordering``: it is about to order, and while the account is held there only who was let go to try may do that.
+    """
+    incident = incidents.in_the_way(tx, order.supplier, order.id, ordering=ordering)
+    if incident is None:
+        return None
+    incidents.wait_for(tx, incident, order.id, now=now())
+    return _down(incident.opened_at)
+
+
+def _down(since: datetime) -> StepResult:
+    return StepResult(verdict=StepVerdict.DOWN, down_since=since)
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A poll rests while its supplier is down."""
+
+    message: str  # as operators read it
+    delay: timedelta | None  # None: the poll's own plan is over
+
+
+def pause(
+    tx: Transaction, deps: Dependencies, order: PurchaseOrderView, checks: Sequence[datetime], final_grace: timedelta
+) -> Pause | None:
+    """Keep a poll from asking a supplier that is down; nothing counts as asked then. None: it may ask.
+
+    Its plan's end stays where it is. A supplier that speaks by documents is not asked: what has come tells.
+    """
+    incident = incidents.in_the_way(tx, order.supplier, order.id, ordering=False)
+    if incident is None or isinstance(deps.outside.supplier(order.supplier, order.api_version), ExchangingPort):
+        return None
+    settings = deps.outside.supplier_settings(order.supplier)
+    message = f"waits for {settings.display_name}, down since {incident.opened_at:%d %b %H:%M:%SZ}"
+    return Pause(message, outage.poll_pause(now(), checks, final_grace, settings.outages.probe_every))
+
+
+# After a call.
 
 
 def not_reached(
     deps: Dependencies, order: PurchaseOrderView, error: AdapterError, entries: Entries, *, give_up_at: datetime
-) -> OpenTask:
-    """A question to the supplier went unanswered: raise to repeat it, or, past the deadline, open a task."""
+) -> StepResult:
+    """A question to the supplier went unanswered: wait where it is down, ask a person past the deadline, else raise."""
     with deps.database.begin() as tx:
         entries.save(tx)
-        note_failure(tx, deps, order, error)
+        task = None
         if now() >= give_up_at:
             withdrawals.count_trouble(tx, order.id)
             waited = format_duration(deps.outside.supplier_settings(order.supplier).unreachable_deadline)
-            return ask_about(
-                tx, deps, TaskCategory.SUPPLIER_UNREACHABLE, order, facts={"waited": waited}, code=error.code
-            )
+            facts = {"waited": waited}
+            task = ask_about(tx, deps, TaskCategory.SUPPLIER_UNREACHABLE, order, facts=facts, code=error.code)
+        note_failure(tx, deps, order, error, entries)
+        if task is not None:
+            return StepResult(verdict=StepVerdict.ASK, task=task)
+        if down := gate(tx, order):
+            return down
     raise unanswered(error, activity.info().attempt) from None
 
 
-def note_failure(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, error: AdapterError) -> None:
-    """Join or open an incident: at once where our credentials fail, else after a few calls in a row without an answer."""
-    if isinstance(error, AuthenticationFailed):
-        _join(tx, deps, order, incidents.CREDENTIALS, error.code)
-    elif calls.latest_failed(tx, order.supplier, FAILURES_BEFORE_INCIDENT):
-        _join(tx, deps, order, incidents.UNREACHABLE, error.code)
+def note_failure(
+    tx: Transaction, deps: Dependencies, order: PurchaseOrderView, error: AdapterError, entries: Entries | None = None
+) -> None:
+    """Count a call that went wrong. Credentials are an incident at once, silence after a run of it."""
+    if isinstance(error, UnexpectedReply):
+        if entries is not None:
+            note_unreadable(tx, deps, order.supplier, entries, order.id)
+        return
+    _count(tx, deps, order.supplier, error, order.id)
 
 
-def account_held(deps: Dependencies, order: PurchaseOrderView, code: str) -> ApplicationError:
-    """The supplier serves none of our orders: join the incident, and come back when the next one may try."""
-    settings = deps.outside.supplier_settings(order.supplier)
-    with deps.database.begin() as tx:
-        if incident_id := _join(tx, deps, order, incidents.ACCOUNT_HOLD, code):
-            draft = questions.draft(TaskCategory.ACCOUNT_HOLD, {"supplier": settings.display_name, "code": code})
-            about = tasks.About(key=f"incident:{incident_id}")
-            evidence = {"supplier": order.supplier, "code": code}
-            tasks.open_task(tx, about, draft, evidence, people=deps.outside.people, now=now())
-    every = settings.account_hold_probe
-    message = f"{settings.display_name} takes none of our orders ({code}); one is tried every {format_duration(every)}"
-    return wait(message, every)
+def note_exchange_failure(tx: Transaction, deps: Dependencies, supplier: str, error: AdapterError) -> None:
+    """Count what went unanswered and no purchase order asked: a round of documents, a plan's question."""
+    _count(tx, deps, supplier, error, None)
 
 
-def _join(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, kind: str, code: str) -> int | None:
-    """Join the open incident; where this opens it, alert and return its id."""
-    incident_id, opened = incidents.join(tx, order.supplier, kind, order.id, reason=code, now=now())
-    if not opened:
-        return None
+def note_doubt(
+    tx: Transaction, deps: Dependencies, order: PurchaseOrderView, error: Exception, entries: Entries
+) -> None:
+    """Count an instruction whose answer was lost; one that came and could not be read is a change of the interface."""
+    status = entries.records[-1].status if entries.records else None
+    if status is not None and status < UNANSWERED_FROM:
+        note_unreadable(tx, deps, order.supplier, entries, order.id)
+    elif isinstance(error, Doubtful):
+        _count(tx, deps, order.supplier, error, order.id)
+
+
+def note_success(
+    tx: Transaction, deps: Dependencies, supplier: str, entries: Entries | None = None, *, ordered: bool = False
+) -> None:
+    """A supplier has answered, and was understood: it is not down. ``ordered``: it has taken an order, too."""
+    if breakers.answered(tx, supplier):
+        incidents.recovered(tx, supplier, incidents.SILENT, now=now())
+    if ordered:
+        incidents.recovered(tx, supplier, (Trouble.ACCOUNT_HOLD,), now=now())
+    if entries is not None:
+        for operation in deps.shapes.keep(tx, supplier, entries.records, now=now()):
+            incidents.changed_back(tx, supplier, operation, now=now())
+
+
+def note_answer(tx: Transaction, incident: incidents.Incident) -> None:
+    """A supplier that was tried again has answered: this incident's orders may go on."""
+    breakers.answered(tx, incident.supplier)
+    incidents.recovered(tx, incident.supplier, [incident.kind], now=now())
+
+
+def account_held(deps: Dependencies, order: PurchaseOrderView, code: str, entries: Entries) -> StepResult:
+    """The supplier serves none of our orders: wait with the others until one of them is taken."""
     name = deps.outside.supplier_settings(order.supplier).display_name
-    mails.write(
-        tx, [_alert(deps, incident_id, f"{name}: {kind.replace('_', ' ')} ({code})", _explain(name, kind))], now=now()
-    )
-    return incident_id
+    with deps.database.begin() as tx:
+        entries.save(tx)
+        note_success(tx, deps, order.supplier, entries)
+        incident_id, opened = _join(tx, deps, order.supplier, Trouble.ACCOUNT_HOLD, code, order.id, waiting=True)
+        if opened:
+            facts, evidence = {"supplier": name, "code": code}, {"supplier": order.supplier, "code": code}
+            _open_task(tx, deps, TaskCategory.ACCOUNT_HOLD, incident_id, facts, evidence)
+        incidents.fails_again(tx, incident_id, until=None)
+        incident = incidents.find(tx, incident_id)
+        assert incident is not None
+    return _down(incident.opened_at)
 
 
-def _explain(name: str, kind: str) -> Sequence[str]:
-    if kind == incidents.ACCOUNT_HOLD:
-        return [
-            f"{name} takes none of our orders.",
-            "They wait; one is tried per interval, and the rest follow once it is taken. Put the account right there.",
-        ]
-    if kind == incidents.CREDENTIALS:
-        return [
-            f"{name} does not accept our credentials.",
-            "Orders wait. Renew the token where the configuration names it, then restart the workers.",
-        ]
-    return [
-        f"{name} can't be reached.",
-        "Orders wait and go on by themselves. This is the only mail about this outage.",
-    ]
+def note_unreadable(
+    tx: Transaction, deps: Dependencies, supplier: str, entries: Entries, purchase_order_id: int | None = None
+) -> None:
+    """Nobody can read an answer: say how it differs from those that could be read, once, as a task and an incident."""
+    if not entries.records:
+        return
+    record = entries.records[-1]
+    difference = deps.shapes.difference(tx, supplier, record)
+    incident_id, opened = _join(tx, deps, supplier, Trouble.CHANGED, record.operation, purchase_order_id)
+    if not opened:
+        return
+    incidents.keep_difference(tx, incident_id, difference.as_json())
+    name = deps.outside.supplier_settings(supplier).display_name
+    facts = {"supplier": name, "operation": record.operation, "difference": difference.in_words()}
+    evidence = {"supplier": supplier, "operation": record.operation, "difference": difference.as_json()}
+    _open_task(tx, deps, TaskCategory.SUPPLIER_CHANGED, incident_id, facts, evidence)
 
 
-def _alert(deps: Dependencies, incident_id: int, subject: str, lines: Sequence[str]) -> Letter:
+# Joining.
+
+
+def _count(
+    tx: Transaction, deps: Dependencies, supplier: str, error: AdapterError, purchase_order_id: int | None
+) -> None:
+    if isinstance(error, AuthenticationFailed):
+        breakers.failed(tx, supplier, error.code, now=now())
+        incident_id, _ = _join(tx, deps, supplier, Trouble.CREDENTIALS, error.code, purchase_order_id)
+        incidents.fails_again(tx, incident_id, until=None)
+    elif _says_nothing(error):
+        _count_silence(tx, deps, supplier, error, purchase_order_id)
+
+
+def _says_nothing(error: AdapterError) -> bool:
+    """Say whether a failure is the supplier's silence. One that asks us to wait is there, and we do wait."""
+    silent = isinstance(error, NotSent | Unavailable | Doubtful) and not isinstance(error, Throttled)
+    return silent and error.code not in OURS
+
+
+def _count_silence(
+    tx: Transaction, deps: Dependencies, supplier: str, error: AdapterError, purchase_order_id: int | None
+) -> None:
+    run, rule = breakers.failed(tx, supplier, error.code, now=now()), deps.outside.supplier_settings(supplier).outages
+    known = incidents.newest(tx, supplier, Trouble.UNREACHABLE)
+    recovering = known is not None and known.closed_at is None
+    lasting, least = now() - run.since, rule.within_at_least
+    if not outage.opens(
+        run.failures, lasting, most_failures=rule.failures, within_at_least=least, recovering=recovering
+    ):
+        return
+    breakers.opened(tx, supplier, now=now())
+    incident_id, _ = _join(tx, deps, supplier, Trouble.UNREACHABLE, error.code, purchase_order_id)
+    until = now() + error.retry_after if error.retry_after is not None else None
+    incidents.fails_again(tx, incident_id, until=until)
+
+
+def _join(
+    tx: Transaction,
+    deps: Dependencies,
+    supplier: str,
+    kind: Trouble,
+    code: str,
+    purchase_order_id: int | None,
+    *,
+    waiting: bool = False,
+) -> tuple[int, bool]:
+    """Join the open incident; where this opens it, alert, and have its workflow started. Returns its id, and whether."""
+    incident_id, opened = incidents.join(tx, supplier, kind, purchase_order_id, reason=code, now=now(), waiting=waiting)
+    if opened:
+        name = deps.outside.supplier_settings(supplier).display_name
+        mails.write(tx, [_alert(deps, incident_id, name, kind, code)], now=now())
+        incidents.mailed(tx, incident_id)
+        noted = opened_here.get()
+        if noted is not None:
+            noted.append(IncidentRequest(supplier=supplier, kind=kind))
+    return incident_id, opened
+
+
+def _open_task(
+    tx: Transaction,
+    deps: Dependencies,
+    category: TaskCategory,
+    incident_id: int,
+    facts: dict[str, str],
+    evidence: Mapping[str, object],
+) -> None:
+    about = tasks.About(key=f"incident:{incident_id}")
+    tasks.open_task(tx, about, questions.draft(category, facts), evidence, people=deps.outside.people, now=now())
+
+
+def _alert(deps: Dependencies, incident_id: int, name: str, kind: Trouble, code: str) -> Letter:
+    subject = f"{name}: {kind.replace('_', ' ')} ({code})"
+    lines = [*_EXPLAINED[kind], "", f"Incident {incident_id}: `dropwright incident show {incident_id}`."]
+    lines = [line.format(name=name) for line in lines]
     return letters.alert(f"incident:{incident_id}", deps.outside.configuration.mail.alerts_to, subject, lines)
+
+
+_EXPLAINED: dict[Trouble, Sequence[str]] = {
+    Trouble.ACCOUNT_HOLD: (
+        "{name} takes none of our orders.",
+        "They wait; one is tried per interval, and the rest follow once it is taken. Put the account right there.",
+    ),
+    Trouble.CREDENTIALS: (
+        "{name} does not accept our credentials.",
+        "Orders wait. Renew the token where the configuration names it, then restart the workers.",
+    ),
+    Trouble.UNREACHABLE: (
+        "{name} can't be reached.",
+        "Orders wait; it is tried from time to time, and they go on by themselves once it answers.",
+    ),
+    Trouble.CHANGED: (
+        "{name} answers otherwise than until now, and we can't read it.",
+        "Nothing of such an answer is used. Orders that need it ask again until their deadlines.",
+    ),
+}

@@ -12,10 +12,10 @@ from decimal import Decimal
 
 from temporalio import activity
 
-from activities import shortages
+from activities import outages, shortages
 from activities.common import Dependencies, ask, now, subject
 from activities.failures import wait
-from adapters.database import offers, planning, purchase_orders, reservations, stock_views, tasks, timeline
+from adapters.database import incidents, offers, planning, purchase_orders, reservations, stock_views, tasks, timeline
 from adapters.database.configurations import Version
 from adapters.database.engine import Transaction
 from adapters.database.planning import Minting, PlanningOrder
@@ -310,12 +310,15 @@ class Planner:
         candidates = [name for name in work.suppliers if self._worth_asking(work, name)]
         if not candidates:
             return work
+        with self._deps.database.begin() as tx:
+            down = incidents.down(tx, candidates)
         with ThreadPoolExecutor(min(AT_ONCE, len(candidates)), thread_name_prefix="live-stock") as askers:
-            asked = {name: askers.submit(copy_context().run, self._ask, work, name) for name in candidates}
+            up = [name for name in candidates if name not in down]
+            asked = {name: askers.submit(copy_context().run, self._ask, work, name) for name in up}
             answers = {name: future.result() for name, future in asked.items()}
         heard = Heard(
             offers=[offer for found, _ in answers.values() for offer in found or ()],
-            silent=frozenset(name for name, (found, _) in answers.items() if found is None),
+            silent=down | {name for name, (found, _) in answers.items() if found is None},
             rates={name: rate for name, (_, rate) in answers.items() if rate is not None},
         )
         return Work(work.request, work.order, work.parts, work.version, heard)
@@ -334,8 +337,10 @@ class Planner:
         if port.capabilities.live_stock:
             try:
                 found = [_offer(supplier, answer) for answer in port.fetch_stock(work.to_ask_for)]
-            except AdapterError:
-                found = None
+            except AdapterError as error:
+                with self._deps.database.begin() as tx:
+                    outages.note_exchange_failure(tx, self._deps, supplier, error)
+                return None, None
         return found, self._live_rate(work, supplier, found or ())
 
     def _live_rate(self, work: Work, supplier: str, found: Sequence[Offer]) -> LiveRate | None:

@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.delivery import RPC_TIMEOUT, OrderDelivery
 from activities.intake import Intake, Storefronts
 from activities.waking import Waker
-from adapters.database import customer_questions, reservations
+from adapters.database import customer_questions, portal, reservations
 from adapters.database import sweeps as records
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
@@ -50,6 +50,7 @@ class SweepActivities:
         storefronts: Storefronts,
         intake: Intake,
         delivery: OrderDelivery,
+        start_incidents: Callable[[], Awaitable[int]] | None = None,
         stalled_after: timedelta = STALLED_AFTER,
     ) -> None:
         """Hold what the sweeps look through and what they hand on to."""
@@ -59,6 +60,7 @@ class SweepActivities:
         self._storefronts = storefronts
         self._intake = intake
         self._delivery = delivery
+        self._start_incidents = start_incidents
         self._stalled_after = stalled_after
         self._waker = Waker(database, client)
 
@@ -74,7 +76,10 @@ class SweepActivities:
 
     @activity.defn
     async def deliver_stored_events(self) -> int:
-        """Bring stored events, and customers' answers, to the workflows that have not heard of them. Returns how many."""
+        """Bring stored events, and customers' and suppliers' answers, to the workflows that have not heard of them.
+
+        Returns how many.
+        """
         before = activity.info().started_time - GRACE
         waiting = await asyncio.to_thread(
             self._read, lambda tx: records.undelivered_events(tx, before=before, limit=BATCH)
@@ -82,8 +87,10 @@ class SweepActivities:
         answers = await asyncio.to_thread(
             self._read, lambda tx: customer_questions.undelivered(tx, before=before, limit=BATCH)
         )
+        suppliers = await asyncio.to_thread(self._read, lambda tx: portal.suppliers_with_untold_news(tx, before=before))
         delivered = await _each(waiting, self._delivery.deliver_event)
-        return sum([*delivered, *await _each(answers, self._delivery.deliver_answer)])
+        delivered += await _each(answers, self._delivery.deliver_answer)
+        return sum([*delivered, *await _each(suppliers, self._delivery.tell_news)])
 
     @activity.defn
     async def wake_waiting_orders(self) -> int:
@@ -103,8 +110,10 @@ class SweepActivities:
     async def find_stalled_orders(self) -> int:
         """Ask a person about orders and purchase orders that are open although no workflow runs for them.
 
-        Returns how many were found.
+        Incidents need no person for that: their workflows are started. Returns how many orders were found.
         """
+        if self._start_incidents is not None:
+            await self._start_incidents()
         now = activity.info().started_time
         bounds = {"before": now - self._stalled_after, "asked_since": now - ASK_AGAIN_AFTER}
         orders = await asyncio.to_thread(

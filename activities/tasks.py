@@ -1,10 +1,12 @@
 """Activities on tasks: open one, remind of it, and record what people said."""
 
+from typing import Any
+
 from temporalio import activity
 
 from activities import letters
 from activities.common import Dependencies, ask, ask_about, now
-from adapters.database import following, mails, orders, purchase_orders, submissions, tasks, timeline
+from adapters.database import following, incidents, mails, orders, purchase_orders, submissions, tasks, timeline
 from adapters.database.engine import Transaction
 from models.commands import Command, CommandName
 from models.contracts import CommandRecord, MalformedCommand, TaskReminder, TaskRequest
@@ -125,7 +127,7 @@ class TaskActivities:
         mail, people = self._deps.outside.configuration.mail, self._deps.outside.people
         with self._deps.database.begin() as tx:
             task = tasks.due_for_reminder(tx, reminder.task_id, now=now(), again_after=people.escalate_after)
-            if task is None:
+            if task is None or self._is_told_together(tx, task):
                 return
             escalated = reminder.round > 1
             recipient = (mail.escalations_to or mail.alerts_to) if escalated else mail.alerts_to
@@ -134,6 +136,11 @@ class TaskActivities:
             key = f"remind:{task['id']}:{reminder.round}"
             subject = f"{word} {reminder.round}: {task['category'].replace('_', ' ')}"
             mails.write(tx, [letters.alert(key, recipient, subject, lines, task["order_id"])], now=now())
+
+    def _is_told_together(self, tx: Transaction, task: dict[str, Any]) -> bool:
+        """Say whether an incident's digest tells of this task: hundreds that wait for one supplier are one mail."""
+        of_outage = task["category"] == TaskCategory.SUPPLIER_UNREACHABLE and task["purchase_order_id"] is not None
+        return of_outage and incidents.is_felt(tx, task["purchase_order_id"])
 
 
 def _said(command: Command) -> dict[str, str]:

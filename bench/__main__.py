@@ -16,6 +16,7 @@ from bench import (
     costs,
     intake_load,
     orders_first,
+    outage,
     planning,
     rehearsal,
     report,
@@ -39,7 +40,7 @@ REPORT = Path(__file__).with_name("report.json")
 WARM_UP = 10  # orders of each kind: the first ones load code
 WORKER_START = 5.0  # seconds
 SAMPLES = 20  # histories that are looked at
-PARTS = ("orders", "sync", "orders-first", "rehearsal", "routing", "reservations", "submissions", "x12")
+PARTS = ("orders", "sync", "orders-first", "rehearsal", "routing", "reservations", "submissions", "x12", "outage")
 console = Console(highlight=False)
 
 
@@ -56,6 +57,10 @@ def main() -> int:
         with run_directory("bench") as workdir, set_stage(workdir, _say, shop_articles=options.rows) as stage:
             _say(f"orders while {options.rows:,} rows are published")
             measured |= asyncio.run(orders_first.measure(stage, options.rows))
+    if "outage" in options.parts:
+        with run_directory("bench") as workdir, set_stage(workdir, _say) as stage:
+            _say("orders of one supplier while another is down")
+            measured |= asyncio.run(outage.measure(stage, rounds=options.rounds))
     if "rehearsal" in options.parts:
         measured |= _measure_rehearsal(options.rehearsed)
     if "routing" in options.parts:
@@ -94,7 +99,7 @@ def _arguments() -> argparse.Namespace:
         help="orders: speed and cost per order; sync: feeds; orders-first: orders while a catalogue is published; "
         "rehearsal: stored orders by two sets of rules; routing: plans; reservations: of one article and of many; "
         "submissions: what our code adds to the calls that order; "
-        "x12: documents read and written",
+        "x12: documents read and written; outage: orders of one supplier while another is down",
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round of 40 orders, 4 s of webhooks, 100,000 rows, 20 plans"

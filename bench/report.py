@@ -29,6 +29,7 @@ GOALS = {
     "sync_wal_unchanged": "at most 1",
     "sync_events": "at most 35",
     "orders_first_ratio": "at most 1.5",
+    "outage_ratio": "at most 1.5",
     "route_p99_ms_5x5": "at most 10",
     "route_p99_ms_50x40": "at most 250",
     "rehearse_orders_per_s": "at least 167",
@@ -65,6 +66,9 @@ MEANINGS = {
     "orders_first_idle_ms": "webhook to supplier order, median, nothing else going on",
     "orders_first_busy_ms": "the same while the whole catalogue is published",
     "orders_first_ratio": "busy / idle",
+    "outage_normal_ms": "order started to supplier order, median, every supplier up",
+    "outage_beside_ms": "the same while another supplier is down",
+    "outage_ratio": "down / up, rounds of both interleaved",
     "route_p99_ms_5x5": "a plan with reasons, 5 lines over 5 suppliers, by cost",
     "route_p99_ms_50x40": "50 lines over 40 suppliers",
     **{

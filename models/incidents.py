@@ -21,6 +21,12 @@ class IncidentRequest(Contract):
     kind: Trouble
 
 
+class ProbeRequest(IncidentRequest):
+    """Try a supplier again; ``by_hand``: a person wants it now, whenever the next try is due."""
+
+    by_hand: bool = False
+
+
 class IncidentState(Contract):
     """How an incident stands, and when it is to be looked at again.
 

@@ -149,10 +149,10 @@ def supplier_poll(profile: SupplierProfile, plan_ends_in: timedelta, summary: st
 
 
 def supplier_doubt(profile: SupplierProfile, summary: str) -> ActivityConfig:
-    """Look, by retry, whether a supplier has an order. What is found while we lose interest is not lost."""
+    """Look, by retry, whether a supplier has an order, or send it again. What is found while we lose interest is kept."""
     return ActivityConfig(
         task_queue=supplier_queue(profile.supplier),
-        start_to_close_timeout=2 * profile.read_timeout + _MARGIN,
+        start_to_close_timeout=max(2 * profile.read_timeout, profile.submit_timeout) + _MARGIN,
         schedule_to_close_timeout=profile.capabilities.visibility_delay + profile.doubt_deadline + _BACKSTOP,
         retry_policy=_POLLING,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -169,6 +169,29 @@ def supplier_cancel(profile: SupplierProfile, summary: str) -> ActivityConfig:
         schedule_to_close_timeout=profile.cancel_deadline + _BACKSTOP,
         retry_policy=_POLLING,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def probe(supplier: str, summary: str) -> ActivityConfig:
+    """Try a supplier that is down, on its own queue: one call. What is lost is tried at the next interval."""
+    return ActivityConfig(
+        task_queue=supplier_queue(supplier),
+        start_to_close_timeout=timedelta(minutes=2),
+        schedule_to_close_timeout=timedelta(hours=1),
+        retry_policy=_POLITE,
+        priority=URGENT,
+        summary=summary,
+    )
+
+
+def release_orders(summary: str) -> ActivityConfig:
+    """Tell waiting orders to go on, by retry until none waits."""
+    return ActivityConfig(
+        task_queue=ORDERS_QUEUE,
+        start_to_close_timeout=timedelta(minutes=1),
+        retry_policy=_POLLING,
         priority=URGENT,
         summary=summary,
     )
@@ -232,6 +255,31 @@ def await_bulk(channel: str, summary: str) -> ActivityConfig:
         heartbeat_timeout=_HEARTBEAT,
         retry_policy=_POLLING,
         priority=STOCK,
+        summary=summary,
+    )
+
+
+def exchange_round(supplier: str, summary: str) -> ActivityConfig:
+    """Exchange documents, on their supplier's queue, and wait for the next round by retry. A round under way ends first."""
+    return ActivityConfig(
+        task_queue=supplier_queue(supplier),
+        start_to_close_timeout=timedelta(minutes=30),
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_POLLING,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=TRACKING,
+        summary=summary,
+    )
+
+
+def tell_of_exchange(summary: str) -> ActivityConfig:
+    """Signal the lifecycles that documents were about."""
+    return ActivityConfig(
+        task_queue=ORDERS_QUEUE,
+        start_to_close_timeout=timedelta(minutes=10),
+        heartbeat_timeout=_HEARTBEAT,
+        retry_policy=_PATIENT,
+        priority=TRACKING,
         summary=summary,
     )
 

@@ -12,7 +12,6 @@ from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
 from models.commands import CommandName, UnitsReturned
 from models.contracts import (
-    ConfirmRequest,
     PurchaseOrderRef,
     PurchaseOrderRequest,
     StepResult,
@@ -24,7 +23,8 @@ from models.identifiers import order_workflow_id, storefront_queue
 from models.statuses import PurchaseOrderState
 from models.tasks import TaskCategory
 from workflows import options, search_attributes
-from workflows.steering import Ended, Steerable
+from workflows.doubting import Doubting
+from workflows.steering import Ended
 
 _ENDINGS = {
     StepVerdict.OBSERVED: PurchaseOrderState.OBSERVED,
@@ -34,16 +34,11 @@ _ENDINGS = {
 }
 
 
-class Placing(Steerable):
+class Placing(Doubting):
     """The first half of a purchase order's life. Nothing is ordered until ``_submission`` is set."""
 
     def __init__(self, request: PurchaseOrderRequest) -> None:
-        super().__init__(request.order_id, request.purchase_order_id)
-        self._request = request
-        self._profile = request.profile
-        self._ref = PurchaseOrderRef(
-            purchase_order_id=request.purchase_order_id, order_id=request.order_id, channel=request.channel
-        )
+        super().__init__(request)
         self._stage = "ChoosingShipping"
         self._submission: Submission | None = None
         self._reroute_wanted = False
@@ -73,14 +68,17 @@ class Placing(Steerable):
         """Place the order at the supplier. False where the destination changed and shipping must be chosen again."""
         while self._submission is None:
             await self._leave_if_cancelled()
+            recoveries = self._recoveries
             submission = await self._submit_once(workflow.now() + self._profile.unreachable_deadline)
+            if await self._waited_out(submission, recoveries):
+                continue
             match submission.verdict:
                 case StepVerdict.DONE:
                     await self._placed(submission)
                 case StepVerdict.REQUOTE:
                     return False
                 case StepVerdict.UNKNOWN:
-                    await self._settle_doubt(submission)
+                    await self._go_on_after_doubt(await self._settle_doubt(submission))
                 case StepVerdict.ASK:
                     await self._ask_how_to_go_on(submission)
                 case StepVerdict.INTERRUPTED:  # nothing was sent: look at what came in between, then go on
@@ -106,29 +104,11 @@ class Placing(Steerable):
             SubmissionActivities.resolve_submission, self._ref, **options.record("Did the request leave?")
         )
 
-    async def _settle_doubt(self, submission: Submission) -> None:
-        """Ask a person whether the supplier has it, and act on the answer. Nothing else may end this wait."""
-        assert submission.task is not None
-        self._show(stage="SubmitUnknown")
-        answer = await self._ask(submission.task, whatever_happens=True)
-        assert answer is not None
-        if answer.command is CommandName.CONFIRM_SUBMISSION:
-            assert answer.supplier_number is not None
-            request = ConfirmRequest(**self._ref.model_dump(), supplier_number=answer.supplier_number)
-            summary = "Keep the number that the person found"
-            await self._placed(
-                await workflow.execute_activity_method(
-                    SubmissionActivities.confirm_submission, request, **options.record(summary)
-                )
-            )
-        elif answer.command is CommandName.RESUBMIT:
-            self._show(stage="ChoosingShipping")
-            summary = "Allow one more submission"
-            await workflow.execute_activity_method(
-                SubmissionActivities.reopen_submission, self._ref, **options.record(summary)
-            )
-        else:
-            raise Ended(PurchaseOrderState.CANCELLED)
+    async def _go_on_after_doubt(self, submission: Submission) -> None:
+        if submission.verdict is StepVerdict.DONE:
+            await self._placed(submission)
+        elif submission.verdict is not StepVerdict.INTERRUPTED:  # else nothing was ordered: once more, then
+            raise Ended(_ENDINGS[submission.verdict])
 
     async def _placed(self, submission: Submission) -> None:
         assert submission.supplier_number is not None
@@ -160,7 +140,10 @@ class Placing(Steerable):
         """Take one step; where a person must answer, ask, and take it again."""
         while True:
             await self._leave_if_cancelled()
+            recoveries = self._recoveries
             result = await self._attempt(activity, self._ref, config)
+            if await self._waited_out(result, recoveries):
+                continue
             match result.verdict:
                 case StepVerdict.DONE:
                     return
@@ -183,6 +166,15 @@ class Placing(Steerable):
             task = await self._open(category, what=config["summary"] or "", code="no answer")
             return StepResult(verdict=StepVerdict.ASK, task=task)
         return result or StepResult(verdict=StepVerdict.INTERRUPTED)
+
+    async def _waited_out(self, result: StepResult, recoveries: int) -> bool:
+        """Where the supplier is down, wait for it, or for a person once that has taken too long. True: try again."""
+        if result.verdict is not StepVerdict.DOWN:
+            self._is_served()
+            return False
+        if task := await self._wait_until_recovered(result, recoveries):
+            await self._ask_how_to_go_on(StepResult(verdict=StepVerdict.ASK, task=task))
+        return True
 
     async def _ask_how_to_go_on(self, result: StepResult) -> bool:
         """Ask about a step that can't be taken as things stand. True: go on without it."""

@@ -3,7 +3,7 @@
 It is a workflow of its own, because operators look for, and act on, everything that waits at one supplier.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -59,10 +59,11 @@ class PurchaseOrderWorkflow(Withdrawing):
 
     # Messages.
 
-    @workflow.signal(description="The supplier's push said that something shipped; the parcels are stored already.")
+    @workflow.signal(description="The supplier has sent something about this order; it is in the database already.")
     async def supplier_reported(self, *args: Any) -> None:
-        """End the wait for the next check: there is news in the database."""
+        """End the wait for the next check: there is news to look at."""
         if await self._read("supplier_reported", SupplierReported, args):
+            self._look_wanted = True
             self._news += 1
 
     @workflow.signal(
@@ -105,6 +106,8 @@ class PurchaseOrderWorkflow(Withdrawing):
     async def _await_acknowledgement(self) -> None:
         assert self._submission is not None
         acknowledged = self._submission.acknowledged
+        if self._submission.task is not None:  # it was taken otherwise than ordered
+            await self._decide_on(StepResult(verdict=StepVerdict.UNCLEAR, task=self._submission.task))
         while not acknowledged:
             await self._heed_wishes()
             unasked = self._profile.reroute_silent and self._profile.capabilities.cancel and not self._cancel_wanted
@@ -116,6 +119,7 @@ class PurchaseOrderWorkflow(Withdrawing):
                 verdict = StepVerdict.EXHAUSTED if task else StepVerdict.DONE
                 result = StepResult(verdict=verdict, task=task)
             acknowledged = await self._decide_on(result)
+        self._expect(self._submission)
         self._show(stage="Tracking")
 
     async def _follow_until_shipped(self) -> PurchaseOrderOutcome:
@@ -141,6 +145,7 @@ class PurchaseOrderWorkflow(Withdrawing):
             plan=plan,
             final_grace=self._profile.final_check_grace,
             declined=self._declined,
+            look_now=self._take_look(),
             unasked=unasked,
         )
         ends_in = tracking_plan.instants(request.confirmed_at, plan)[-1] - workflow.now()
@@ -153,9 +158,16 @@ class PurchaseOrderWorkflow(Withdrawing):
             task = await self._open(TaskCategory.CHECKS_SPENT)
             return StepResult(verdict=StepVerdict.EXHAUSTED, task=task)
         result = result or StepResult(verdict=StepVerdict.INTERRUPTED)
+        self._expect(result)
         if result.verdict is not StepVerdict.REJECTED:  # else the order hears of all of it at once
             await self._tell_of_declined(result)
         return result
+
+    def _expect(self, result: StepResult) -> None:
+        """Look on for as long as the supplier says that it takes."""
+        if result.expected_on is not None:
+            day_after = datetime.combine(result.expected_on + timedelta(days=1), time(), UTC)
+            self._plan = tracking_plan.reaching(self._plan, day_after - self._confirmed_at())
 
     async def _fulfil(self, *, complete: bool) -> FulfilmentResult:
         """Tell the storefront of what shipped; this can't be called off. Its transaction also writes the customer's mail."""
@@ -165,6 +177,8 @@ class PurchaseOrderWorkflow(Withdrawing):
             result = await self._attempt(StorefrontActivities.fulfil, request, config)
             if isinstance(result, FulfilmentResult) and result.verdict is StepVerdict.DONE:
                 return result
+            if result.verdict is StepVerdict.PARTIAL:  # the next parcel
+                continue
             if result.task is not None:
                 answer = await self._ask(result.task, whatever_happens=True)
                 by_hand = answer is not None and answer.command is CommandName.APPROVE
@@ -187,6 +201,8 @@ class PurchaseOrderWorkflow(Withdrawing):
             await self._heed_wishes()
         if answer is not None and answer.command is CommandName.CANCEL:
             raise Ended(PurchaseOrderState.CANCELLED)
+        if answer is not None and answer.command is CommandName.APPROVE:  # what it said is taken: hear it again
+            self._look_wanted = True
         return answer is not None and answer.command in (CommandName.RELEASE, CommandName.MARK_SHIPPED)
 
     def _answered_to_stop(self) -> bool:
@@ -203,5 +219,11 @@ class PurchaseOrderWorkflow(Withdrawing):
         supplier_number = self._submission.supplier_number if self._submission else None
         checks = tracking_plan.instants(self._confirmed_at(), self._plan) if self._submission else []
         return presentation.purchase_order_details(
-            self._request, self._stage, self._question, supplier_number, checks, held=self._held
+            self._request,
+            self._stage,
+            self._question,
+            supplier_number,
+            checks,
+            held=self._held,
+            down_since=self._down_since,
         )

@@ -5,6 +5,7 @@ from typing import Any
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from models.contracts import OrderRequest, PurchaseOrderRequest, StragglerRequest
+from models.incidents import IncidentRequest
 from models.tasks import OpenTask
 
 ORDER_STAGE = SearchAttributeKey.for_keyword("OrderStage")  # where it is, as in the lifecycle diagram
@@ -96,6 +97,20 @@ def straggler_attributes(request: StragglerRequest) -> TypedSearchAttributes:
 def straggler_summary(request: StragglerRequest) -> str:
     """Sum a watch up for the operator's list: ``DW-1A-11, given up at BTSWholesaler``."""
     return f"{request.number}, given up at {request.profile.display_name}"
+
+
+def incident_attributes(request: IncidentRequest) -> TypedSearchAttributes:
+    """Describe what sees a supplier through its trouble."""
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(SUPPLIER_ID, request.supplier),
+        SearchAttributePair(NEEDS_ATTENTION, True),
+    ]
+    return TypedSearchAttributes(pairs)
+
+
+def incident_summary(request: IncidentRequest) -> str:
+    """Sum an incident up for the operator's list: ``bts: account hold``."""
+    return f"{request.supplier}: {request.kind.replace('_', ' ')}"
 
 
 def attention(task: OpenTask | None) -> list[SearchAttributeUpdate[Any]]:

@@ -22,6 +22,7 @@ from models.commands import (
     CustomerAnswered,
     StockArrived,
     StorefrontEvent,
+    SupplierRecovered,
     SupplierReported,
     UnitsReturned,
 )
@@ -32,9 +33,19 @@ from workflows.manual_review import Asking
 Result = TypeVar("Result")
 Outcome = TypeVar("Outcome", covariant=True)
 
-Event = TypeVar("Event", StorefrontEvent, SupplierReported, StockArrived, CustomerAnswered, UnitsReturned)
+Event = TypeVar(
+    "Event", StorefrontEvent, SupplierReported, SupplierRecovered, StockArrived, CustomerAnswered, UnitsReturned
+)
 
-_MESSAGES = (Command, StorefrontEvent, SupplierReported, StockArrived, CustomerAnswered, UnitsReturned)
+_MESSAGES = (
+    Command,
+    StorefrontEvent,
+    SupplierReported,
+    SupplierRecovered,
+    StockArrived,
+    CustomerAnswered,
+    UnitsReturned,
+)
 _FIELDS = {name for message in _MESSAGES for name in message.model_fields}
 
 COMMAND_HELP = (

@@ -1,86 +1,332 @@
-"""Incidents: one row while a supplier is in trouble, however many orders feel it. Only the insert that opens it alerts."""
+"""Incidents: one row while a supplier is in trouble, however many orders feel it. Only the insert that opens it alerts.
+
+    open ── the supplier answers ──> recovered ── every waiting order was let go ──> closed
+      ^─────── it fails again ───────────┘
+
+An order that may not call takes a lock that it shares with others on the row, in the transaction that notes it as
+waiting. So whoever marks the incident as recovered sees every order that waits, and none comes later.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database import tasks
 from adapters.database.engine import Transaction
-from models.tables import incident_orders, incidents
+from models.incidents import Trouble
+from models.statuses import SubmissionState, TaskState
+from models.tables import incident_orders, incidents, purchase_orders
+from models.tables import tasks as tasks_table
+from models.tasks import TaskCategory
 
-UNREACHABLE = "unreachable"
-ACCOUNT_HOLD = "account_hold"
-CREDENTIALS = "credentials"
+UNREACHABLE = Trouble.UNREACHABLE
+ACCOUNT_HOLD = Trouble.ACCOUNT_HOLD
+CREDENTIALS = Trouble.CREDENTIALS
+CHANGED = Trouble.CHANGED
+SILENT = (UNREACHABLE, CREDENTIALS)  # nothing at all can be asked of the supplier
 
-
-def join(
-    tx: Transaction, supplier: str, kind: str, purchase_order_id: int, *, reason: str, now: datetime
-) -> tuple[int, bool]:
-    """Join the supplier's open incident, or open it. Returns its id and whether this call opened it."""
-    insertion = upsert(incidents).values(supplier=supplier, kind=kind, opened_at=now, probed_at=now, reason=reason)
-    opening = insertion.on_conflict_do_nothing(
-        index_elements=["supplier", "kind"], index_where=incidents.c.closed_at.is_(None)
-    ).returning(incidents.c.id)
-    opened = tx.execute(opening).scalar()
-    incident_id = (
-        opened
-        if opened is not None
-        else tx.execute(
-            select(incidents.c.id).where(
-                incidents.c.supplier == supplier, incidents.c.kind == kind, incidents.c.closed_at.is_(None)
-            )
-        ).scalar_one()
-    )
-    row = {"incident_id": incident_id, "purchase_order_id": purchase_order_id, "joined_at": now}
-    tx.execute(upsert(incident_orders).values(row).on_conflict_do_nothing())
-    return incident_id, opened is not None
+_OPEN = incidents.c.closed_at.is_(None)
+_WAITING = and_(incident_orders.c.waiting, purchase_orders.c.ended_at.is_(None))
 
 
 @dataclass(frozen=True)
-class Turn:
-    """Whether an order may go to a supplier now. ``wait`` is how long not; ``probing``: it is the one that tries."""
+class Incident:
+    """An incident as it stands."""
 
-    wait: timedelta | None = None
-    probing: bool = False
+    id: int
+    supplier: str
+    kind: str
+    reason: str
+    opened_at: datetime
+    probed_at: datetime
+    probe_after: datetime | None
+    recovered_at: datetime | None
+    closed_at: datetime | None
+    probes: int
+    mails: int
+
+    @property
+    def down(self) -> bool:
+        """Say whether the supplier has not served us since."""
+        return self.closed_at is None and self.recovered_at is None
 
 
-def take_turn(tx: Transaction, supplier: str, kind: str, every: timedelta, *, now: datetime) -> Turn:
-    """Ask for a turn: while an incident is open one order per interval tries, and the others wait for what it finds."""
-    query = (
-        select(incidents.c.id, incidents.c.probed_at)
-        .where(incidents.c.supplier == supplier, incidents.c.kind == kind, incidents.c.closed_at.is_(None))
-        .with_for_update()
+@dataclass(frozen=True)
+class Counts:
+    """Orders that felt an incident: all, those that wait now, and those that were let go since."""
+
+    joined: int
+    waiting: int
+    released: int
+
+
+_FIELDS = [incidents.c[name] for name in Incident.__dataclass_fields__]
+
+
+def join(
+    tx: Transaction,
+    supplier: str,
+    kind: str,
+    purchase_order_id: int | None,
+    *,
+    reason: str,
+    now: datetime,
+    waiting: bool = False,
+) -> tuple[int, bool]:
+    """Join the supplier's open incident, or open it. Returns its id and whether this call opened it.
+
+    ``waiting``: the order's lifecycle waits until it is let go.
+    """
+    insertion = upsert(incidents).values(supplier=supplier, kind=kind, opened_at=now, probed_at=now, reason=reason)
+    opening = insertion.on_conflict_do_nothing(index_elements=["supplier", "kind"], index_where=_OPEN)
+    opened = tx.execute(opening.returning(incidents.c.id)).scalar()
+    found = opened if opened is not None else _open_one(tx, supplier, kind)
+    if found is None:  # it was closed in between
+        return join(tx, supplier, kind, purchase_order_id, reason=reason, now=now, waiting=waiting)
+    incident_id: int = found
+    if purchase_order_id is not None:
+        _add(tx, incident_id, purchase_order_id, waiting=waiting, now=now)
+    return incident_id, opened is not None
+
+
+def _open_one(tx: Transaction, supplier: str, kind: str) -> int | None:
+    query = select(incidents.c.id).where(incidents.c.supplier == supplier, incidents.c.kind == kind, _OPEN)
+    found: int | None = tx.execute(query.with_for_update()).scalar()
+    return found
+
+
+def _add(tx: Transaction, incident_id: int, purchase_order_id: int, *, waiting: bool, now: datetime) -> None:
+    row = {
+        "incident_id": incident_id,
+        "purchase_order_id": purchase_order_id,
+        "joined_at": now,
+        "waiting": waiting,
+    }
+    adding = upsert(incident_orders).values(row)
+    keys = ["incident_id", "purchase_order_id"]
+    again = adding.on_conflict_do_update(index_elements=keys, set_={"waiting": True, "released_at": None})
+    tx.execute(again if waiting else adding.on_conflict_do_nothing(index_elements=keys))
+
+
+def in_the_way(tx: Transaction, supplier: str, purchase_order_id: int, *, ordering: bool) -> Incident | None:
+    """Return what keeps an order from calling its supplier now, with a lock that keeps it from ending meanwhile.
+
+    ``ordering``: it is about to order, so an account hold counts too, unless this order was let go to try.
+    """
+    kinds = [*SILENT, ACCOUNT_HOLD] if ordering else SILENT
+    query = select(*_FIELDS).where(
+        incidents.c.supplier == supplier, incidents.c.kind.in_(kinds), _OPEN, incidents.c.recovered_at.is_(None)
     )
-    incident = tx.execute(query).one_or_none()
-    if incident is None:
-        return Turn()
-    wait: timedelta = incident.probed_at + every - now
-    if wait > timedelta(0):
-        return Turn(wait=wait)
-    tx.execute(update(incidents).where(incidents.c.id == incident.id).values(probed_at=now))
-    return Turn(probing=True)
-
-
-def close(tx: Transaction, supplier: str, *, now: datetime, kinds: Sequence[str] = ()) -> list[str]:
-    """Close a supplier's open incidents, or those of some kinds: it has just served us. Returns their kinds."""
-    closing = update(incidents).where(incidents.c.supplier == supplier, incidents.c.closed_at.is_(None))
-    if kinds:
-        closing = closing.where(incidents.c.kind.in_(kinds))
-    closed = tx.execute(closing.values(closed_at=now).returning(incidents.c.id, incidents.c.kind)).all()
-    for incident in closed:
-        tasks.close_for(tx, f"incident:{incident.id}", answer="the supplier serves us again", now=now)
-    return [incident.kind for incident in closed]
-
-
-def list_open(tx: Transaction) -> list[dict[str, Any]]:
-    """List open incidents with the number of orders that feel each."""
-    query = (
-        select(incidents, text("(SELECT count(*) FROM incident_orders o WHERE o.incident_id = incidents.id) AS orders"))
-        .where(incidents.c.closed_at.is_(None))
-        .order_by(incidents.c.opened_at)
+    let_go = exists().where(
+        incident_orders.c.incident_id == incidents.c.id,
+        incident_orders.c.purchase_order_id == purchase_order_id,
+        incident_orders.c.released_at.is_not(None),
     )
-    return [dict(row._mapping) for row in tx.execute(query)]
+    query = query.where(or_(incidents.c.kind != ACCOUNT_HOLD, ~let_go)).order_by(incidents.c.id)
+    row = tx.execute(query.with_for_update(read=True, of=incidents)).first()
+    return Incident(*row) if row else None
+
+
+def down(tx: Transaction, suppliers: Sequence[str]) -> frozenset[str]:
+    """Name those of these suppliers that nothing can be asked of now."""
+    query = select(incidents.c.supplier).where(
+        incidents.c.supplier.in_(suppliers), incidents.c.kind.in_(SILENT), _OPEN, incidents.c.recovered_at.is_(None)
+    )
+    return frozenset(tx.execute(query).scalars())
+
+
+def wait_for(tx: Transaction, incident: Incident, purchase_order_id: int, *, now: datetime) -> None:
+    """Note that an order waits until this incident's drain lets it go."""
+    _add(tx, incident.id, purchase_order_id, waiting=True, now=now)
+
+
+def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None) -> None:
+    """Take back that the supplier serves us; ``until``: it has asked us to stay away until then."""
+    again = update(incidents).where(incidents.c.id == incident_id, _OPEN, incidents.c.recovered_at.is_not(None))
+    tx.execute(again.values(recovered_at=None))
+    if until is not None:
+        stay_away(tx, incident_id, until)
+
+
+def recovered(tx: Transaction, supplier: str, kinds: Sequence[str], *, now: datetime) -> list[int]:
+    """Mark open incidents of these kinds as recovered. Their orders are let go by their workflows."""
+    marking = update(incidents).where(
+        incidents.c.supplier == supplier, incidents.c.kind.in_(kinds), _OPEN, incidents.c.recovered_at.is_(None)
+    )
+    return list(tx.execute(marking.values(recovered_at=now).returning(incidents.c.id)).scalars())
+
+
+def changed_back(tx: Transaction, supplier: str, operation: str, *, now: datetime) -> None:
+    """Mark the incident about an operation's unreadable answers as recovered: they are understood again."""
+    marking = update(incidents).where(
+        incidents.c.supplier == supplier,
+        incidents.c.kind == CHANGED,
+        incidents.c.reason == operation,
+        _OPEN,
+        incidents.c.recovered_at.is_(None),
+    )
+    tx.execute(marking.values(recovered_at=now))
+
+
+def keep_difference(tx: Transaction, incident_id: int, difference: dict[str, Any]) -> None:
+    """Keep how an answer differs from what it used to be: paths and types only."""
+    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(difference=difference))
+
+
+def newest(tx: Transaction, supplier: str, kind: str) -> Incident | None:
+    """Read a supplier's newest incident of a kind, open or not."""
+    query = select(*_FIELDS).where(incidents.c.supplier == supplier, incidents.c.kind == kind)
+    row = tx.execute(query.order_by(incidents.c.id.desc()).limit(1)).first()
+    return Incident(*row) if row else None
+
+
+def find(tx: Transaction, incident_id: int) -> Incident | None:
+    """Read one incident."""
+    row = tx.execute(select(*_FIELDS).where(incidents.c.id == incident_id)).first()
+    return Incident(*row) if row else None
+
+
+def list_open_ones(tx: Transaction) -> list[Incident]:
+    """List every open incident, oldest first."""
+    return [Incident(*row) for row in tx.execute(select(*_FIELDS).where(_OPEN).order_by(incidents.c.id))]
+
+
+def started(tx: Transaction, incident_id: int, *, now: datetime) -> None:
+    """Note that a workflow sees to it."""
+    first = update(incidents).where(incidents.c.id == incident_id, incidents.c.started_at.is_(None))
+    tx.execute(first.values(started_at=now))
+
+
+def mailed(tx: Transaction, incident_id: int) -> None:
+    """Count a mail about it."""
+    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(mails=incidents.c.mails + 1))
+
+
+def claim_probe(tx: Transaction, incident: Incident, *, now: datetime) -> bool:
+    """Claim the next try, committed before it is made. False where another attempt has, or it is over meanwhile."""
+    claiming = update(incidents).where(
+        incidents.c.id == incident.id, _OPEN, incidents.c.recovered_at.is_(None), incidents.c.probes == incident.probes
+    )
+    values = {"probes": incidents.c.probes + 1, "probed_at": now, "probe_after": None}
+    return tx.execute(claiming.values(values)).rowcount == 1
+
+
+def stay_away(tx: Transaction, incident_id: int, until: datetime) -> None:
+    """Keep until when the supplier has asked us to stay away."""
+    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(probe_after=until))
+
+
+def waiting_orders(tx: Transaction, incident_id: int, limit: int) -> list[tuple[int, str]]:
+    """List (purchase order, its workflow's id) of those that wait, the oldest order first."""
+    query = (
+        select(purchase_orders.c.id, purchase_orders.c.workflow_id)
+        .join(incident_orders, incident_orders.c.purchase_order_id == purchase_orders.c.id)
+        .where(incident_orders.c.incident_id == incident_id, _WAITING)
+        .order_by(purchase_orders.c.order_id, purchase_orders.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.workflow_id) for row in tx.execute(query)]
+
+
+def let_go(tx: Transaction, incident_id: int, purchase_order_ids: Sequence[int], *, now: datetime) -> None:
+    """Note that orders were told to go on."""
+    letting = update(incident_orders).where(
+        incident_orders.c.incident_id == incident_id, incident_orders.c.purchase_order_id.in_(purchase_order_ids)
+    )
+    tx.execute(letting.values(waiting=False, released_at=now))
+    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(drained_at=now))
+
+
+def under_way(tx: Transaction, incident_id: int, *, since: datetime) -> int:
+    """Count the orders that were let go since then and whose submission has come to no end yet."""
+    query = (
+        select(func.count())
+        .select_from(incident_orders)
+        .join(purchase_orders, purchase_orders.c.id == incident_orders.c.purchase_order_id)
+        .where(
+            incident_orders.c.incident_id == incident_id,
+            ~incident_orders.c.waiting,
+            incident_orders.c.released_at >= since,
+            purchase_orders.c.ended_at.is_(None),
+            purchase_orders.c.submission.in_([SubmissionState.READY, SubmissionState.SENDING]),
+        )
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def counts(tx: Transaction, incident_id: int) -> Counts:
+    """Count the orders that felt it."""
+    query = (
+        select(
+            func.count(),
+            func.count().filter(_WAITING),
+            func.count().filter(incident_orders.c.released_at.is_not(None)),
+        )
+        .select_from(incident_orders)
+        .join(purchase_orders, purchase_orders.c.id == incident_orders.c.purchase_order_id)
+        .where(incident_orders.c.incident_id == incident_id)
+    )
+    return Counts(*tx.execute(query).one())
+
+
+def asking(tx: Transaction, incident_id: int) -> int:
+    """Count the waiting orders whose deadline is over: a person is asked about each."""
+    query = (
+        select(func.count())
+        .select_from(incident_orders)
+        .join(
+            tasks_table,
+            and_(
+                tasks_table.c.purchase_order_id == incident_orders.c.purchase_order_id,
+                tasks_table.c.category == TaskCategory.SUPPLIER_UNREACHABLE,
+                tasks_table.c.state == TaskState.OPEN,
+            ),
+        )
+        .where(incident_orders.c.incident_id == incident_id)
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def is_felt(tx: Transaction, purchase_order_id: int) -> bool:
+    """Say whether an order waits for a supplier in an incident that is open."""
+    query = (
+        select(incidents.c.id)
+        .join(incident_orders, incident_orders.c.incident_id == incidents.c.id)
+        .where(_OPEN, incident_orders.c.purchase_order_id == purchase_order_id, incident_orders.c.waiting)
+    )
+    return tx.execute(query.limit(1)).scalar() is not None
+
+
+def finish(tx: Transaction, incident_id: int, *, now: datetime) -> bool:
+    """Close a recovered incident that no order waits for any more. False where that is not so (any longer)."""
+    locked = select(incidents.c.recovered_at).where(incidents.c.id == incident_id, _OPEN).with_for_update()
+    recovered_at = tx.execute(locked).scalar()
+    if recovered_at is None or counts(tx, incident_id).waiting:
+        return False
+    _close(tx, incident_id, now=now)
+    return True
+
+
+def _close(tx: Transaction, incident_id: int, *, now: datetime) -> None:
+    closing = update(incidents).where(incidents.c.id == incident_id, _OPEN)
+    tx.execute(closing.values(closed_at=now, recovered_at=func.coalesce(incidents.c.recovered_at, now)))
+    tasks.close_for(tx, f"incident:{incident_id}", answer="the supplier serves us again", now=now)
+
+
+def close(tx: Transaction, supplier: str, *, now: datetime, kinds: Sequence[str]) -> list[str]:
+    """End a supplier's open incidents of some kinds on a person's word. Returns their kinds.
+
+    Orders that wait are let go one after the other as always, by the workflow; then it is closed.
+    """
+    query = select(incidents.c.id, incidents.c.kind).where(
+        incidents.c.supplier == supplier, incidents.c.kind.in_(kinds), _OPEN
+    )
+    found = tx.execute(query.with_for_update()).all()
+    recovered(tx, supplier, kinds, now=now)
+    for incident in found:
+        finish(tx, incident.id, now=now)
+    return [incident.kind for incident in found]

@@ -65,6 +65,15 @@ def write(tx: Transaction, letters: Sequence[Letter], *, now: datetime) -> None:
         tx.execute(upsert(mails).on_conflict_do_nothing(index_elements=["key"]), rows)
 
 
+def write_new(tx: Transaction, letter: Letter, *, now: datetime) -> bool:
+    """Put one mail into the outbox. False where its news was told before."""
+    known = select(mails.c.id).where(mails.c.key == letter.key)
+    if tx.execute(known).scalar() is not None:
+        return False
+    write(tx, [letter], now=now)
+    return True
+
+
 def claim_next(tx: Transaction, token: str, *, now: datetime) -> ClaimedMail | None:
     """Claim the next mail that is due, or one of unknown fate that was not repeated yet."""
     doubtful = and_(

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from adapters.database.engine import Transaction
 from models.statuses import MailState
-from models.tables import article_mappings, calls, incident_orders, incidents, mails
+from models.tables import article_mappings, calls, incident_orders, incidents, mails, orders, purchase_orders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,29 @@ def open_incidents(tx: Transaction, supplier: str | None = None) -> list[Inciden
         )
         for row in tx.execute(query)
     ]
+
+
+def incident(tx: Transaction, incident_id: int) -> dict[str, Any] | None:
+    """Read one incident, open or not, with the purchase orders that felt it, oldest first."""
+    shown = ("id", "supplier", "kind", "reason", "opened_at", "probed_at", "probe_after", "recovered_at", "closed_at")
+    columns = [incidents.c[name] for name in (*shown, "probes", "mails", "difference")]
+    row = tx.execute(select(*columns).where(incidents.c.id == incident_id)).one_or_none()
+    if row is None:
+        return None
+    felt = incident_orders.join(purchase_orders, purchase_orders.c.id == incident_orders.c.purchase_order_id)
+    query = (
+        select(
+            purchase_orders.c.number,
+            orders.c.name.label("order"),
+            incident_orders.c.joined_at,
+            incident_orders.c.waiting,
+            incident_orders.c.released_at,
+        )
+        .select_from(felt.join(orders, orders.c.id == purchase_orders.c.order_id))
+        .where(incident_orders.c.incident_id == incident_id)
+        .order_by(purchase_orders.c.order_id, purchase_orders.c.id)
+    )
+    return {**row._mapping, "orders": [dict(order._mapping) for order in tx.execute(query)]}
 
 
 def mail_counts(tx: Transaction) -> dict[str, int]:

@@ -146,6 +146,12 @@ def due_for_reminder(tx: Transaction, task_id: int, *, now: datetime, again_afte
     return dict(row._mapping) if row else None
 
 
+def is_asked(tx: Transaction, key: str) -> bool:
+    """Say whether the question for this reason is still open."""
+    query = select(tasks.c.id).where(tasks.c.key == key, tasks.c.state == TaskState.OPEN)
+    return tx.execute(query).scalar() is not None
+
+
 def is_open(tx: Transaction, task_id: int) -> bool:
     """Say whether somebody can still answer this task."""
     query = select(tasks.c.id).where(tasks.c.id == task_id, tasks.c.state == TaskState.OPEN)

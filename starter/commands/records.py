@@ -1,20 +1,17 @@
-"""Commands on what stands beside orders: article mappings, incidents, the outbox."""
+"""Commands on what stands beside orders: article mappings, the outbox."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from adapters.database import incidents, registers
+from adapters.database import registers
 from adapters.database.configurations import ConfigurationStore
 from models.statuses import MailState
-from starter import shapes
 from starter.commands import tasks
 from starter.console import AsJson, CommandFailedError, Who, acting, console, print_table, read_settings, write_json
 from starter.opening import opened_database
 
 article = typer.Typer(no_args_is_help=True, help="Which article a storefront's variant is.")
-incident = typer.Typer(no_args_is_help=True, help="Suppliers in trouble.")
 
 
 @article.command("map")
@@ -43,43 +40,6 @@ def map_article(
         write_json({"channel": channel, "variant": variant, "ean": kept})
     else:
         console().print(f"variant {variant} of {channel} is {kept}")
-
-
-def list_incidents(*, as_json: AsJson = False) -> None:
-    """List open incidents: which supplier, since when, and how many purchase orders feel it.
-
-    Example: dropwright incidents
-
-    JSON: [{"incident", "supplier", "kind", "opened_at", "probed_at", "reason", "orders"}]
-    """
-    with opened_database(read_settings()) as database, database.begin() as tx:
-        rows = [shapes.incident_shape(found) for found in registers.open_incidents(tx)]
-    if as_json:
-        write_json(rows)
-    else:
-        columns = ("incident", "supplier", "kind", "opened_at", "reason", "orders")
-        print_table([one.replace("_", " ") for one in columns], [[row[column] for column in columns] for row in rows])
-
-
-@incident.command("close")
-def close_incident(
-    incident_id: Annotated[int, typer.Argument(metavar="ID", min=1)], *, as_json: AsJson = False
-) -> None:
-    """Close an incident by hand: orders no longer wait for its next probe. It opens again where the trouble lasts.
-
-    Example: dropwright incident close 3
-
-    JSON: {"closed": [kind]}
-    """
-    with opened_database(read_settings()) as database, database.begin() as tx:
-        found = [one for one in registers.open_incidents(tx) if one.id == incident_id]
-        if not found:
-            raise CommandFailedError(f"there is no open incident {incident_id}; `dropwright incidents` lists them")
-        closed = incidents.close(tx, found[0].supplier, kinds=(found[0].kind,), now=datetime.now(UTC))
-    if as_json:
-        write_json({"closed": closed})
-    else:
-        console().print(f"closed: {', '.join(closed)}")
 
 
 def list_mails(

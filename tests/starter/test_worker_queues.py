@@ -7,12 +7,24 @@ from tests.starter.feed_runs import configuration, feed
 from worker import Fleet
 
 
+def fleet(configured: Configuration, declared: float | None = None) -> Fleet:
+    port = SimpleNamespace(capabilities=SimpleNamespace(calls_per_second=declared))
+    outside = SimpleNamespace(configuration=configured, supplier=lambda _name: port)
+    return Fleet(client=cast("Any", None), registry=cast("Any", None), outside=cast("Any", outside))
+
+
 def slots(configured: Configuration) -> dict[str, int]:
-    outside = SimpleNamespace(configuration=configured)
-    return Fleet(client=cast("Any", None), registry=cast("Any", None), outside=cast("Any", outside)).wanted()
+    return fleet(configured).wanted()
 
 
 def test_a_suppliers_feeds_and_comparisons_leave_its_orders_all_their_slots() -> None:
     alone = slots(configuration(supplier={"max_concurrent_calls": 1}))[supplier_queue("bts")]
     beside = slots(configuration(stock=feed(), prices=feed(), supplier={"max_concurrent_calls": 1}))
     assert (alone, beside[supplier_queue("bts")]) == (2, 4)
+
+
+def test_a_suppliers_queue_is_bounded_by_what_is_configured_else_by_what_its_adapter_declares() -> None:
+    bts = supplier_queue("bts")
+    assert fleet(configuration(supplier={"calls_per_second": 3}), declared=10).rates()[bts] == 6
+    assert fleet(configuration(), declared=10).rates()[bts] == 20
+    assert bts not in fleet(configuration()).rates()

@@ -106,6 +106,7 @@ class Part:
 
     cancels: bool = False
     reroute_silent: bool = False
+    reroute_down_after: timedelta | None = None
     unreachable: timedelta = timedelta(0)
     submission: Submission | None = None
     doubts: list[tuple[timedelta, Submission]] = field(default_factory=list)  # what looking for it finds, and when
@@ -133,6 +134,7 @@ class Part:
             unreachable_deadline=24 * HOUR,
             cancel_deadline=24 * HOUR,
             reroute_silent=self.reroute_silent,
+            reroute_down_after=self.reroute_down_after,
             remind_after=timedelta(days=300),
             escalate_after=timedelta(days=300),
         )

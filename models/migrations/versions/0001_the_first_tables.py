@@ -465,6 +465,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("receipt_due IS NOT NULL AND receipt_at IS NULL"),
     )
+    op.create_index(
+        "partner_documents_replies_ix",
+        "partner_documents",
+        ["supplier", "id"],
+        unique=False,
+        postgresql_where=sa.text("replies <> '{}'"),
+    )
     op.create_index("partner_documents_reply_to_ix", "partner_documents", ["reply_to"], unique=False)
     op.create_index(
         "partner_documents_waiting_ix",

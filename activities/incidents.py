@@ -1,0 +1,286 @@
+"""Seeing an incident through: who is told, when the supplier is tried again, and in which order the waiting go on."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities import letters, outages
+from activities.common import Dependencies, now
+from activities.failures import wait
+from activities.incident_starts import RPC_TIMEOUT, start_incident_workflow
+from adapters.database import incidents, mails, tasks
+from adapters.database.calls import CallSubject
+from adapters.database.engine import Transaction
+from adapters.database.incidents import Incident
+from adapters.database.mails import Letter
+from adapters.errors import AdapterError, AuthenticationFailed
+from models.base import format_duration
+from models.commands import SupplierRecovered
+from models.configuration import Supplier
+from models.incidents import IncidentRequest, IncidentState, ProbeRequest, Trouble
+from models.tasks import TaskCategory
+from workflows.decisions import outage
+from workflows.decisions.outage import DueNotice, Notice
+
+LOOK_AT_DRAIN = timedelta(seconds=2)
+SETTLING = timedelta(minutes=2)  # an order that was let go and asks a person meanwhile holds up nobody for longer
+TRYING = timedelta(minutes=5)  # the longest that the one order which tries an account is looked at
+
+Result = TypeVar("Result")
+
+
+class IncidentActivities:
+    """The steps of ``IncidentWorkflow`` that speak to our database and to the supplier."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def tend_incident(self, request: IncidentRequest) -> IncidentState:
+        """Write the mail that is due, close what is over, and say how the incident stands. Repeating it changes nothing."""
+        with self._deps.database.begin() as tx:
+            incident = incidents.newest(tx, request.supplier, request.kind)
+            if incident is None:
+                return IncidentState(open=False)
+            incidents.started(tx, incident.id, now=now())
+            if incident.closed_at is None:
+                self._close_if_over(tx, incident)
+                incident = incidents.newest(tx, request.supplier, request.kind)
+                assert incident is not None
+            if incident.closed_at is not None:
+                self._tell_closed(tx, incident)
+                return IncidentState(open=False, incident_id=incident.id)
+            if incident.down:
+                self._tell_due(tx, incident)
+            return self._state(tx, incident)
+
+    def _close_if_over(self, tx: Transaction, incident: Incident) -> None:
+        """Nobody waits for a supplier that is no longer configured, nor is asked about a change that was seen to."""
+        gone = incident.supplier not in self._deps.outside.configuration.suppliers
+        seen = incident.kind == Trouble.CHANGED and not tasks.is_asked(tx, f"incident:{incident.id}")
+        if incident.down and (gone or seen):
+            incidents.recovered(tx, incident.supplier, [incident.kind], now=now())
+        incidents.finish(tx, incident.id, now=now())
+
+    def _state(self, tx: Transaction, incident: Incident) -> IncidentState:
+        counts, probe_at, notice_at = incidents.counts(tx, incident.id), self._probe_at(incident), None
+        if incident.down:
+            notice_at = outage.next_notice(incident.opened_at, now(), *self._notice_rhythm(incident))
+        return IncidentState(
+            open=True,
+            incident_id=incident.id,
+            down=incident.down,
+            opened_at=incident.opened_at,
+            probe_at=probe_at,
+            next_at=min(probe_at, notice_at) if probe_at and notice_at else notice_at,
+            waiting=counts.waiting,
+            released=counts.released,
+            reason=incident.reason,
+        )
+
+    def _probe_at(self, incident: Incident) -> datetime | None:
+        if incident.kind == Trouble.CHANGED or not incident.down:
+            return None
+        settings = self._settings(incident.supplier)
+        every = settings.account_hold_probe if incident.kind == Trouble.ACCOUNT_HOLD else settings.outages.probe_every
+        return outage.next_probe(incident.probed_at, every, incident.probe_after)
+
+    def _notice_rhythm(self, incident: Incident) -> tuple[timedelta, timedelta]:
+        return self._settings(incident.supplier).outages.digest_every, self._deps.outside.people.escalate_after
+
+    def _settings(self, supplier: str) -> Supplier:
+        return self._deps.outside.supplier_settings(supplier)
+
+    # Mails.
+
+    def _tell_due(self, tx: Transaction, incident: Incident) -> None:
+        due = outage.notice_due(incident.opened_at, now(), *self._notice_rhythm(incident))
+        if due is None:
+            return
+        letter = self._notice(tx, incident, due)
+        if mails.write_new(tx, letter, now=now()):
+            incidents.mailed(tx, incident.id)
+
+    def _notice(self, tx: Transaction, incident: Incident, due: DueNotice) -> Letter:
+        counts, name = incidents.counts(tx, incident.id), self._settings(incident.supplier).display_name
+        lasts, mail = format_duration(_whole(now() - incident.opened_at)), self._deps.outside.configuration.mail
+        escalated = due.notice is Notice.ESCALATION
+        waiting, asking = counts.waiting, incidents.asking(tx, incident.id)
+        lines = [
+            f"{name}: {incident.kind.replace('_', ' ')} ({incident.reason}) for {lasts}.",
+            "",
+            f"Orders that felt it: {counts.joined}. Waiting: {waiting}. Tried: {incident.probes} times.",
+            *([f"{asking} of them have waited longer than their deadline: `dropwright tasks`."] if asking else []),
+            f"`dropwright incident show {incident.id}`",
+        ]
+        word = "Escalation" if escalated else f"Digest {due.number}"
+        recipient = (mail.escalations_to or mail.alerts_to) if escalated else mail.alerts_to
+        return letters.alert(
+            f"incident:{incident.id}:{due.notice}:{due.number}", recipient, f"{word}: {name} still in trouble", lines
+        )
+
+    def _tell_closed(self, tx: Transaction, incident: Incident) -> None:
+        assert incident.closed_at is not None
+        settings = self._deps.outside.configuration.suppliers.get(incident.supplier)
+        counts, name = incidents.counts(tx, incident.id), settings.display_name if settings else incident.supplier
+        lasted = format_duration(_whole((incident.recovered_at or incident.closed_at) - incident.opened_at))
+        lines = [
+            f"{name} serves us again after {lasted} ({incident.kind.replace('_', ' ')}, {incident.reason}).",
+            "",
+            f"Orders that felt it: {counts.joined}. Let go one after the other: {counts.released}. "
+            f"Tried: {incident.probes} times.",
+        ]
+        recipient = self._deps.outside.configuration.mail.alerts_to
+        letter = letters.alert(f"incident:{incident.id}:closed", recipient, f"{name}: back after {lasted}", lines)
+        if mails.write_new(tx, letter, now=now()):
+            incidents.mailed(tx, incident.id)
+
+    # Trying again.
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def probe_supplier(self, request: ProbeRequest) -> None:
+        """Ask the supplier its cheapest question, once per interval however often this is attempted."""
+        with self._deps.database.begin() as tx:
+            incident = claimed(tx, self._deps, self._probe_at, request)
+        if incident is None:
+            return
+        with self._deps.journal.about(CallSubject()) as entries:
+            try:
+                self._deps.outside.supplier(incident.supplier).probe()
+            except AdapterError as error:
+                with self._deps.database.begin() as tx:
+                    entries.save(tx)
+                    self._stays_down(tx, incident, error)
+                return
+            with self._deps.database.begin() as tx:
+                entries.save(tx)
+                outages.note_answer(tx, incident)
+
+    def _stays_down(self, tx: Transaction, incident: Incident, error: AdapterError) -> None:
+        if error.retry_after is not None:
+            incidents.stay_away(tx, incident.id, now() + error.retry_after)
+        if isinstance(error, AuthenticationFailed):  # it may have been down, and back with other credentials
+            outages.note_exchange_failure(tx, self._deps, incident.supplier, error)
+
+    def probe_at(self, incident: Incident) -> datetime | None:
+        """Say when this incident's supplier is tried again; None where nothing can be tried."""
+        return self._probe_at(incident)
+
+
+def claimed(
+    tx: Transaction, deps: Dependencies, probe_at: Callable[[Incident], datetime | None], request: ProbeRequest
+) -> Incident | None:
+    """Claim a try that is due, or that a person wants now. None where there is nothing to try (any more)."""
+    incident = incidents.newest(tx, request.supplier, request.kind)
+    if incident is None or not incident.down or request.supplier not in deps.outside.configuration.suppliers:
+        return None
+    due = probe_at(incident)
+    if due is None or (due > now() and not (request.by_hand and activity.info().attempt == 1)):
+        return None
+    return incident if incidents.claim_probe(tx, incident, now=now()) else None
+
+
+class ReleaseActivities:
+    """The steps of ``IncidentWorkflow`` that tell waiting orders to go on."""
+
+    def __init__(self, deps: Dependencies, client: Client) -> None:
+        self._deps = deps
+        self._client = client
+        self._incidents = IncidentActivities(deps)
+
+    @activity.defn
+    async def let_one_try(self, request: ProbeRequest) -> None:
+        """While the account is held: let the oldest waiting order try whether orders are taken, and await what it finds."""
+        incident, order = await self._run(lambda tx: self._claim_trial(tx, request))
+        if incident is None:
+            return
+        if order is not None:
+            await self._let_go(incident, [order])
+        if await self._run(lambda tx: _is_trying(tx, incident)):
+            raise wait("one order tries whether orders are taken again", LOOK_AT_DRAIN)
+
+    def _claim_trial(self, tx: Transaction, request: ProbeRequest) -> tuple[Incident | None, tuple[int, str] | None]:
+        incident = claimed(tx, self._deps, self._incidents.probe_at, request)
+        if incident is None:
+            return incidents.newest(tx, request.supplier, request.kind), None
+        oldest = incidents.waiting_orders(tx, incident.id, 1)
+        if not oldest:  # the next order that comes will tell
+            incidents.recovered(tx, incident.supplier, [incident.kind], now=now())
+        return incident, (oldest[0] if oldest else None)
+
+    @activity.defn
+    async def drain_incident(self, request: IncidentRequest) -> int:
+        """Let the waiting orders go, oldest first, so many at once; stop where the supplier fails again. By retry.
+
+        Returns how many this attempt let go.
+        """
+        incident, batch = await self._run(lambda tx: self._next_batch(tx, request))
+        if incident is None:
+            return 0
+        await self._let_go(incident, batch)
+        if waiting := await self._run(lambda tx: incidents.counts(tx, incident.id).waiting):
+            raise wait(f"{waiting} orders wait for their turn", LOOK_AT_DRAIN)
+        return len(batch)
+
+    def _next_batch(self, tx: Transaction, request: IncidentRequest) -> tuple[Incident | None, list[tuple[int, str]]]:
+        incident = incidents.newest(tx, request.supplier, request.kind)
+        if incident is None or incident.down or incident.closed_at is not None:
+            return None, []
+        settings = self._deps.outside.configuration.suppliers.get(request.supplier)
+        at_once = settings.outages.drain if settings else 1
+        under_way = incidents.under_way(tx, incident.id, since=now() - SETTLING)
+        return incident, incidents.waiting_orders(tx, incident.id, outage.room(at_once, under_way))
+
+    async def _let_go(self, incident: Incident, orders: Sequence[tuple[int, str]]) -> None:
+        """Tell orders to go on; one told twice, because we ended in between, finds the way open or waits again."""
+        event = SupplierRecovered(event_id=f"incident:{incident.id}:{now():%Y%m%dT%H%M%S.%f}")
+        for purchase_order_id, workflow_id in orders:
+            await self._tell(workflow_id, event)
+            await self._run(partial(self._note, incident, purchase_order_id))
+
+    async def _tell(self, workflow_id: str, event: SupplierRecovered) -> None:
+        handle = self._client.get_workflow_handle(workflow_id)
+        try:
+            await handle.signal("supplier_recovered", event, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended, and waits for nothing
+                raise
+
+    def _note(self, incident: Incident, purchase_order_id: int, tx: Transaction) -> None:
+        incidents.let_go(tx, incident.id, [purchase_order_id], now=now())
+        key = f"purchase-order:{purchase_order_id}:{TaskCategory.SUPPLIER_UNREACHABLE}"
+        tasks.close_for(tx, key, answer="the supplier serves us again", now=now())
+
+    async def start_open_incidents(self) -> int:
+        """Start the workflows of open incidents that none runs for. Returns how many incidents are open."""
+        found = await self._run(incidents.list_open_ones)
+        for incident in found:
+            await start_incident_workflow(
+                self._client, IncidentRequest(supplier=incident.supplier, kind=Trouble(incident.kind))
+            )
+        return len(found)
+
+    async def _run(self, work: Callable[[Transaction], Result]) -> Result:
+        def in_transaction() -> Result:
+            with self._deps.database.begin() as tx:
+                return work(tx)
+
+        return await asyncio.to_thread(in_transaction)
+
+
+def _is_trying(tx: Transaction, incident: Incident) -> bool:
+    current = incidents.find(tx, incident.id)
+    if current is None or not current.down or now() > current.probed_at + TRYING:
+        return False
+    return incidents.under_way(tx, incident.id, since=current.probed_at) > 0
+
+
+def _whole(span: timedelta) -> timedelta:
+    """Leave out what nobody wants to read: the seconds of a long time."""
+    return timedelta(seconds=round(span.total_seconds() / 60) * 60) if span > timedelta(minutes=2) else span
