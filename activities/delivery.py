@@ -8,6 +8,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.exchange_news import Partner
+from activities.exchange_telling import NewsTeller
 from adapters.database import customer_questions
 from adapters.database import sweeps as records
 from adapters.database.configurations import ConfigurationStore
@@ -55,6 +57,7 @@ class OrderDelivery:
         self._client = client
         self._database = database
         self._configurations = configurations
+        self._teller = NewsTeller(database, client)
 
     async def start_order(self, request: OrderRequest) -> None:
         """Start an order's workflow and note it. Raises RPCError while Temporal is away; the sweep tries again."""
@@ -93,6 +96,17 @@ class OrderDelivery:
             heard = False
         await asyncio.to_thread(self._note_answer, answer)
         return heard
+
+    async def tell_news(self, supplier: str) -> int:
+        """Tell lifecycles what a supplier has said at our doors. Returns how many; a supplier that is gone tells nobody.
+
+        Raises RPCError while Temporal is away; the sweep tells the rest.
+        """
+        version = await asyncio.to_thread(self._configurations.current)
+        if supplier not in version.configuration.suppliers:
+            return 0
+        told = await self._teller.tell(Partner.of(version.configuration, supplier, datetime.now(UTC)))
+        return told.told
 
     def _note_answer(self, answer: PendingAnswer) -> None:
         with self._database.begin() as tx:

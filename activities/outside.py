@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from adapters.database.configurations import ConfigurationStore, Version
+from adapters.errors import NotSent
 from adapters.feeds.sources import open_source
 from adapters.plugin import CallSink, Plugin, Secrets
 from adapters.ports import DocumentDesk, ExchangeRates, FeedSource, Mailer, PickDesk, StorefrontPort, SupplierPort
@@ -14,7 +17,8 @@ from models.configuration import Channel, Configuration, People, Supplier
 from models.feeds import Column, Feed, FieldName, Scope
 from models.statuses import Mode, strictest
 from models.suppliers import SupplierProfile
-from workflows.decisions import customer_links
+from workflows.decisions import links
+from workflows.decisions.links import Purpose
 
 LONGEST_CALL = 600.0  # seconds
 # Best sellers are asked for one by one: every supplier's answers have the same shape.
@@ -38,9 +42,11 @@ class Outside:
         sink: CallSink,
         desk: PickDesk | None = None,
         documents: Callable[[str], DocumentDesk] | None = None,
+        purchase_order_id: Callable[[str], int | None] = lambda _number: None,
     ) -> None:
         self._desk = desk
         self._documents = documents
+        self._purchase_order_id = purchase_order_id
         self._configurations = configurations
         self._plugins = plugins
         self._secrets = secrets
@@ -94,6 +100,8 @@ class Outside:
         desks: dict[str, Any] = {"desk": self._desk} if plugin.picks else {}
         if plugin.documents and self._documents is not None:
             desks["documents"] = self._documents(supplier_id)
+        if plugin.links:
+            desks["link_for"] = self.supplier_link
         return plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink, **desks)
 
     def storefront(self, channel_id: str) -> StorefrontPort:
@@ -136,13 +144,38 @@ class Outside:
         settings = self.configuration.customers
         if settings is None:
             return None
+        secret = self._link_secret(settings.link_secret_env)
+        if not secret:  # a person is asked instead
+            return None
+        token = links.sign_link(Purpose.CUSTOMER_QUESTION, question_id, expires_at, secret)
+        return f"{str(settings.public_url).rstrip('/')}/c/{token}"
+
+    def supplier_link(self, number: str) -> str | None:
+        """Write the link to the page on which a supplier answers a purchase order; None where there is no such page.
+
+        Raises NotSent while the database is away: the order's mail waits, and is not sent without its link.
+        """
+        settings = self.configuration.portal
+        secret = self._link_secret(settings.link_secret_env) if settings is not None else ""
+        if settings is None or not secret:
+            return None
         try:
-            secret = self._secrets(settings.link_secret_env)
-        except (RuntimeError, LookupError):  # not set: a person is asked instead
+            purchase_order_id = self._purchase_order_id(number)
+        except SQLAlchemyError as error:
+            problem = f"the link to the supplier's page: the database gave no answer ({type(error).__name__})"
+            raise NotSent(problem, code="database") from None
+        if purchase_order_id is None:
             return None
-        if not customer_links.usable(secret):
-            return None
-        return f"{str(settings.public_url).rstrip('/')}/c/{customer_links.sign_link(question_id, expires_at, secret)}"
+        expires_at = datetime.now(UTC) + settings.link_valid_for
+        token = links.sign_link(Purpose.SUPPLIER_PAGE, purchase_order_id, expires_at, secret)
+        return f"{str(settings.public_url).rstrip('/')}/s/{token}"
+
+    def _link_secret(self, name: str) -> str:
+        try:
+            secret = self._secrets(name)
+        except (RuntimeError, LookupError):  # not set
+            return ""
+        return secret if links.usable(secret) else ""
 
     def rates(self) -> ExchangeRates:
         """Return the port to who publishes exchange rates."""

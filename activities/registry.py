@@ -4,14 +4,18 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from temporalio.client import Client
 
 from activities.common import Dependencies
 from activities.delivery import OrderDelivery
+from activities.doubt import DoubtActivities
+from activities.exchange import ExchangeActivities, ExchangeNewsActivities
 from activities.feed_news import FeedNewsActivities
 from activities.feeds import FeedActivities
+from activities.incidents import IncidentActivities, ReleaseActivities
 from activities.intake import Intake
 from activities.journal import CallJournal
 from activities.mail import MailActivities
@@ -30,8 +34,10 @@ from activities.sweeps import SweepActivities
 from activities.tasks import TaskActivities
 from activities.upkeep import UpkeepActivities
 from activities.withdrawals import WithdrawalActivities
+from adapters.database import portal
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
+from adapters.database.exchange import Documents
 from adapters.database.picks import Desk
 from adapters.plugin import load_plugins
 
@@ -54,7 +60,15 @@ def build_dependencies(database: Database, secrets: Callable[[str], str] = envir
     """Wire our database, the plugins and the journal together."""
     journal = CallJournal(database)
     plugins = {group: load_plugins(group) for group in PLUGIN_GROUPS}
-    outside = Outside(ConfigurationStore(database), plugins, secrets, journal.sink, Desk(database))
+    outside = Outside(
+        ConfigurationStore(database),
+        plugins,
+        secrets,
+        journal.sink,
+        Desk(database),
+        lambda supplier: Documents(database, supplier),
+        partial(portal.purchase_order_id, database),
+    )
     return Dependencies(database=database, outside=outside, journal=journal)
 
 
@@ -81,7 +95,7 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
     )
     mail = MailActivities(deps, look_every=mail_every)
     feeds, publications = FeedActivities(deps), PublicationActivities(deps)
-    withdrawals = WithdrawalActivities(deps)
+    withdrawals, incidents = WithdrawalActivities(deps), IncidentActivities(deps)
     reconciliations, upkeep = ReconciliationActivities(deps), UpkeepActivities(deps)
     return Registry(
         orders=(
@@ -97,6 +111,7 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
             people.record_command,
             people.record_malformed,
             people.remind,
+            incidents.tend_incident,
         ),
         storefront=(
             storefronts.screen_order,
@@ -107,10 +122,13 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
         supplier=(
             suppliers.choose_shipping,
             submission.submit_purchase_order,
+            DoubtActivities(deps).settle_doubt,
             suppliers.await_acknowledgement,
             suppliers.check_tracking,
             withdrawals.cancel_at_supplier,
             withdrawals.watch_straggler,
+            incidents.probe_supplier,
+            ExchangeActivities(deps).exchange_documents,
             feeds.fetch_feed,
             reconciliations.compare_supplier,
         ),
@@ -139,6 +157,7 @@ def build_registry(deps: Dependencies, *, mail_every: timedelta, look_again: tim
 def with_client(registry: Registry, deps: Dependencies, client: Client) -> Registry:
     """Add the activities that speak to Temporal themselves: the intake sweeps, and a feed's last stage."""
     configurations, storefronts = ConfigurationStore(deps.database), deps.outside.storefront
+    releases = ReleaseActivities(deps, client)
     sweeps = SweepActivities(
         client=client,
         database=deps.database,
@@ -146,6 +165,7 @@ def with_client(registry: Registry, deps: Dependencies, client: Client) -> Regis
         storefronts=storefronts,
         intake=Intake(deps.database, configurations, storefronts),
         delivery=OrderDelivery(client, deps.database, configurations),
+        start_incidents=releases.start_open_incidents,
     )
     steps = (
         sweeps.fetch_missing_orders,
@@ -153,6 +173,9 @@ def with_client(registry: Registry, deps: Dependencies, client: Client) -> Regis
         sweeps.deliver_stored_events,
         sweeps.find_stalled_orders,
         sweeps.wake_waiting_orders,
+        releases.let_one_try,
+        releases.drain_incident,
+        ExchangeNewsActivities(deps, client).tell_of_exchange,
     )
     news = FeedNewsActivities(deps, client)
     return replace(registry, orders=(*registry.orders, *steps), sync=(*registry.sync, news.tell_of_feed))

@@ -30,6 +30,7 @@ class Plugin:
     requires: tuple[str, ...] = ("base_url", "token_env")  # of a supplier's settings: those it can't do without
     picks: bool = False  # build it with ``desk``: a PickDesk for its pick tasks
     documents: bool = False  # build it with ``documents``: the supplier's DocumentDesk
+    links: bool = False  # build it with ``link_for``: number -> link to the supplier's page, or None
     profile: type[BaseModel] | None = None  # how its part of a supplier's ``profile`` must look
     versions: tuple[str, ...] = ()  # of the vendor's API that it speaks, the preferred one first
 

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, HttpUrl, StringConstraints, model_val
 
 from models import name_faults
 from models.backordering import Backorders, Customers
-from models.base import Duration, EnvironmentName, Slug, StrictContract
+from models.base import Duration, EnvironmentName, Interval, Slug, StrictContract
 from models.faults import refuse
 from models.feeds import Feeds
 from models.routing_rules import Routing
@@ -74,6 +74,7 @@ class Supplier(StrictContract):
     unreachable_deadline: Duration = timedelta(days=1)
     cancel_deadline: Duration = timedelta(days=1)
     doubt_deadline: Duration = timedelta(hours=6)
+    exchange_every: Interval = timedelta(minutes=5)  # between two rounds of picking up and sending documents
     account_hold_probe: Duration = timedelta(minutes=15)
     max_concurrent_calls: int = Field(default=10, ge=1, le=200)
     calls_per_second: float | None = Field(default=None, gt=0, le=1000)  # orders and feeds share it; orders go first
@@ -115,6 +116,7 @@ class Portal(StrictContract):
 
     public_url: HttpUrl
     link_secret_env: EnvironmentName
+    previous_link_secret_env: EnvironmentName | None = None
     link_valid_for: Duration = timedelta(days=60)
 
 

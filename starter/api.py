@@ -1,4 +1,4 @@
-"""The HTTP API: where storefronts deliver their webhooks, suppliers their pushed stock, and customers their answers.
+"""The HTTP API: where storefronts and suppliers deliver their webhooks and stock, and both sides' people answer.
 
 It needs the database and nothing else: without Temporal it stores and says 2xx, and the sweeps start what waits.
 """
@@ -29,6 +29,10 @@ from starter.customer_routes import customer_routes
 from starter.delivery import Deliverer
 from starter.feed_requests import FeedRequests
 from starter.feeds_door import FeedsDoor, read_push
+from starter.portal_page import PortalPages
+from starter.portal_routes import portal_routes
+from starter.supplier_door import SupplierDoor, Suppliers
+from starter.supplier_routes import supplier_routes
 from starter.webhooks import RefusedRequestError, ShopifyDoor, read_body
 
 DATABASE_THREADS = 20  # as many as the pool has connections
@@ -51,10 +55,11 @@ def create_app(
     secrets: Callable[[str], str],
     deliverer: Deliverer,
     feed_requests: FeedRequests | None = None,
+    suppliers: Suppliers | None = None,
 ) -> FastAPI:
     """Build the API. ``deliverer`` and ``feed_requests`` run for as long as the app does.
 
-    Without ``feed_requests`` what is pushed waits for its feed's schedule.
+    Without ``feed_requests`` what is pushed waits for its feed's schedule; without ``suppliers`` none sends webhooks.
     """
     intake = Intake(database, configurations, storefronts)
     door = ShopifyDoor(intake, configurations, storefronts, secrets)
@@ -99,6 +104,13 @@ def create_app(
             feed_requests.submit(supplier, feed)
         request.scope["outcome"] = outcome
         return JSONResponse({"outcome": outcome}, status_code=202 if outcome is PushOutcome.STORED else 200)
+
+    if suppliers is not None:
+        supplier_door = SupplierDoor(database, configurations, suppliers)
+        app.include_router(supplier_routes(supplier_door, deliverer, partial(_in_time, threads), _refusal))
+
+    portal = PortalPages(database, configurations, secrets)
+    app.include_router(portal_routes(portal, deliverer, partial(_in_time, threads)))
 
     pages = CustomerPages(database, configurations, secrets)
     app.include_router(customer_routes(pages, deliverer, partial(_in_time, threads)))

@@ -3,17 +3,13 @@
 Looking answers nothing: mail scanners follow links. Whoever holds the link may answer, once, until it runs out.
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.exc import SQLAlchemyError
 
 from activities.letters import IF_SILENT, date_of, day
@@ -22,43 +18,15 @@ from adapters.database.configurations import ConfigurationStore, NoConfiguration
 from adapters.database.customer_questions import PendingAnswer, Question
 from adapters.database.engine import Database
 from models.backordering import Answer, AskedLine, CustomerChoice, LineAnswer
-from workflows.decisions.customer_links import BadLinkError, ExpiredLinkError, read_link
+from starter.public_pages import STYLE, TEMPLATES, headers_for
+from workflows.decisions.links import BadLinkError, ExpiredLinkError, Purpose, read_link
 
 MAX_BODY = 32 * 1024  # bytes of a form: an order may have 500 lines
 MOST_FIELDS = 600
 INSTEAD = "instead:"
-STYLE = """
-body{margin:0;background:#f6f6f4;color:#1c1c1a;font:1.0625rem/1.5 system-ui,sans-serif}
-main{max-width:34rem;margin:0 auto;padding:1.5rem 1rem 3rem}
-h1{font-size:1.5rem;line-height:1.25}
-fieldset,details{border:1px solid #8a8a84;border-radius:.5rem;background:#fff;margin:0 0 1rem;padding:.75rem 1rem}
-legend,summary{font-weight:600;padding:0 .25rem}
-label{display:flex;gap:.75rem;align-items:flex-start;padding:.6rem 0}
-input{flex:none;width:1.25rem;height:1.25rem;margin:.15rem 0 0}
-button{font:inherit;font-weight:600;width:100%;padding:.75rem;border:2px solid #14532d;border-radius:.5rem;
-background:#14532d;color:#fff;margin:.25rem 0 1.5rem;cursor:pointer}
-button.quiet{background:#fff;color:#7f1d1d;border-color:#7f1d1d;margin-bottom:.25rem}
-.problem{border-left:.3rem solid #7f1d1d;padding-left:.75rem}
-:focus-visible{outline:3px solid #1d4ed8;outline-offset:2px}
-"""
-_STYLE_HASH = base64.b64encode(sha256(STYLE.encode()).digest()).decode()
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-}
+HEADERS = headers_for(STYLE)
 
 log = structlog.get_logger(__name__)
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +43,7 @@ class Page:
 
     def html(self) -> str:
         """Render it. Every text is escaped: titles come from shops and suppliers."""
-        return _PAGES.get_template("customer.html.j2").render(
+        return TEMPLATES.get_template("customer.html.j2").render(
             style=STYLE,
             title=self.title,
             sentences=self.sentences,
@@ -144,7 +112,7 @@ class CustomerPages:
             raise BadLinkError
         names = (settings.link_secret_env, settings.previous_link_secret_env)
         secrets = [self._secrets(name) for name in names if name]
-        question_id = read_link(token, secrets, now=now)
+        question_id = read_link(Purpose.CUSTOMER_QUESTION, token, secrets, now=now)
         with self._database.begin() as tx:
             question = customer_questions.read(tx, question_id)
         if question is None:

@@ -4,6 +4,7 @@ Whatever does not arrive from here, because Temporal is away or the queue is ful
 """
 
 import asyncio
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -17,9 +18,18 @@ from models.intake import PendingEvent, Received
 CONCURRENT = 8
 BACKLOG = 2_000
 DRAIN_SECONDS = 5.0
-Item = OrderRequest | PendingEvent | PendingAnswer
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SupplierNews:
+    """A supplier has said something that lifecycles are to hear of."""
+
+    supplier: str
+
+
+Item = OrderRequest | PendingEvent | PendingAnswer | SupplierNews
 
 
 class Deliverer:
@@ -31,6 +41,7 @@ class Deliverer:
         self._queue: asyncio.Queue[Item] = asyncio.Queue(BACKLOG)
         self._workers: list[asyncio.Task[None]] = []
         self._failing = False
+        self._news: set[str] = set()  # suppliers whose news are queued: telling one tells all that is untold
 
     async def __aenter__(self) -> Self:
         """Begin to deliver."""
@@ -60,11 +71,18 @@ class Deliverer:
         """Queue a customer's answer, which is stored. Never waits and never fails: call it on the event loop."""
         self._put(answer)
 
-    def _put(self, item: Item) -> None:
+    def submit_news(self, supplier: str) -> None:
+        """Queue the telling of a supplier's news, which are stored. Never waits and never fails, as the others."""
+        if supplier not in self._news and self._put(SupplierNews(supplier)):
+            self._news.add(supplier)
+
+    def _put(self, item: Item) -> bool:
         try:
             self._queue.put_nowait(item)
         except asyncio.QueueFull:
-            log.info("delivery_left_to_the_sweep", reason="queue full", order_id=item.order_id)
+            log.info("delivery_left_to_the_sweep", reason="queue full", **_about(item))
+            return False
+        return True
 
     async def _work(self) -> None:
         while True:
@@ -80,7 +98,7 @@ class Deliverer:
     def _note_failure(self, item: Item, error: Exception) -> None:
         """Warn of the first failure in a row: while Temporal is away, every delivery fails."""
         write = log.debug if self._failing else log.warning
-        write("delivery_left_to_the_sweep", reason=type(error).__name__, order_id=item.order_id)
+        write("delivery_left_to_the_sweep", reason=type(error).__name__, **_about(item))
         self._failing = True
 
     async def _deliver(self, item: Item) -> None:
@@ -88,5 +106,12 @@ class Deliverer:
             await self._delivery.start_order(item)
         elif isinstance(item, PendingAnswer):
             await self._delivery.deliver_answer(item)
+        elif isinstance(item, SupplierNews):
+            self._news.discard(item.supplier)  # before telling: what comes from now on is told again
+            await self._delivery.tell_news(item.supplier)
         else:
             await self._delivery.deliver_event(item)
+
+
+def _about(item: Item) -> dict[str, int | str]:
+    return {"supplier": item.supplier} if isinstance(item, SupplierNews) else {"order_id": item.order_id}

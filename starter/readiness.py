@@ -101,16 +101,24 @@ def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[
     for name, supplier in configuration.suppliers.items():
         if supplier.token_env:
             yield f"supplier {name}", supplier.token_env, supplier.enabled
+        if supplier.webhook_secret_env:  # never needed: what it says is asked for as well
+            yield f"supplier {name}", supplier.webhook_secret_env, False
         for feed_name, feed in supplier.feeds.items():  # never needed: a feed that stands still must not stop orders
             named = (feed.password_env, feed.private_key_env, feed.push_secret_env if webhooks else None)
             used = [one for one in named if one and supplier.enabled and feed.enabled]
             yield from ((f"feed {name}/{feed_name}", variable, False) for variable in used)
     if configuration.mail.password_env:
         yield "mail", configuration.mail.password_env, True
-    if customers := configuration.customers:  # never needed: without it people are asked instead of customers
-        yield "customers", customers.link_secret_env, False
-        if customers.previous_link_secret_env:
-            yield "customers", customers.previous_link_secret_env, False
+    yield from _link_secrets(configuration)
+
+
+def _link_secrets(configuration: Configuration) -> Iterable[tuple[str, str, bool]]:
+    """Name what signs links. Never needed: without it people are asked, and mails to suppliers hold no link."""
+    for area, settings in (("customers", configuration.customers), ("portal", configuration.portal)):
+        if settings is not None:
+            yield area, settings.link_secret_env, False
+            if settings.previous_link_secret_env:
+                yield area, settings.previous_link_secret_env, False
 
 
 def _missing_secret(area: str, variable: str, *, needed: bool) -> Finding:

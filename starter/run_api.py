@@ -67,6 +67,7 @@ async def _serve(settings: Settings, database: Database) -> None:
         secrets=lambda name: os.environ.get(name, ""),
         deliverer=Deliverer(OrderDelivery(client, database, configurations)),
         feed_requests=push_requests(client, database, configurations),
+        suppliers=deps.outside.supplier,
     )
     listener = listen(settings.api_host, settings.api_port)
     host, port = listener.getsockname()[:2]

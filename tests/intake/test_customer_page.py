@@ -24,11 +24,11 @@ from models.backordering import AskedLine, Substitute
 from models.configuration import Configuration
 from models.contracts import OrderRequest
 from models.money import Money
-from starter.customer_page import STYLE
+from starter.public_pages import STYLE
 from tests.intake import world as intake_world
 from tests.intake.temporal import StandInOrder, sweeps, working
 from tests.intake.world import World, build_world, configuration, order
-from workflows.decisions.customer_links import sign_link
+from workflows.decisions.links import Purpose, sign_link
 
 SECRET, OLD = "the newest secret", "the secret before it"
 TITLE = 'Cream <b>&amp; "soap"</b>'
@@ -74,7 +74,7 @@ def ask(world: World, *units: int, secret: str = SECRET, expires_in: timedelta =
     with world.database.begin() as tx:
         tx.execute(text("UPDATE orders SET state = 'open' WHERE id = :id"), {"id": request.order_id})
         question = customer_questions.put(tx, request.order_id, new, now=now)
-    return question.id, f"/c/{sign_link(question.id, now + expires_in, secret)}"
+    return question.id, f"/c/{sign_link(Purpose.CUSTOMER_QUESTION, question.id, now + expires_in, secret)}"
 
 
 def answer_of(world: World, question_id: int) -> Any:
@@ -274,7 +274,7 @@ def test_where_customers_are_not_asked_no_link_leads_anywhere(world: World, api:
 
 
 def test_a_genuine_link_to_a_question_that_is_gone_leads_nowhere(world: World, api: httpx.Client) -> None:
-    link = f"/c/{sign_link(2**62, datetime.now(UTC) + timedelta(days=1), SECRET)}"
+    link = f"/c/{sign_link(Purpose.CUSTOMER_QUESTION, 2**62, datetime.now(UTC) + timedelta(days=1), SECRET)}"
 
     assert api.get(link).status_code == 404
 

@@ -7,8 +7,7 @@ it, or by a person.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 
 from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
 from adapters.http import CallSink
@@ -22,12 +21,12 @@ from adapters.suppliers.email.post import PostOffice
 from adapters.suppliers.email.profile import EmailProfile
 from adapters.suppliers.email.proof import LEFT, Proof
 from adapters.suppliers.email.reading import read_mail
+from adapters.suppliers.without_interface import quote_from_terms, stock_unknown
 from models.configuration import Supplier
 from models.exchange import DocumentKind, Drafted, Incoming, Outgoing, Reading
 from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
 from models.findings import Finding
-from models.money import Money
 from models.suppliers import (
     Arrival,
     Cancellation,
@@ -44,7 +43,6 @@ from models.suppliers import (
     SupplierState,
 )
 
-VISIBILITY = timedelta(minutes=5)  # within which a provider shows what it has taken in its Sent folder
 OWN_CARRIER = "own"  # where no preferred carrier is configured
 LinkFor = Callable[[str], str | None]
 
@@ -84,17 +82,12 @@ class EmailSupplier:
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         """Know nothing: a mail supplier's stock is what its feeds bring."""
-        return [StockAnswer(ean=ean, known=False, quantity=0) for ean in eans]
+        return stock_unknown(eans)
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
-        """Quote one way, from the shipping table of its terms. Weights are not known here: a parcel counts as empty."""
-        terms, weight = self._settings.terms, Decimal(0)
-        row = terms.row_for(destination.country_code, weight)
-        if row is None:
-            return []
-        cost = Money(amount=row.cost_of(weight, sum(line.quantity for line in lines)), currency=terms.currency)
+        """Quote one way, from the shipping table of its terms."""
         carrier = next(iter(self._settings.preferred_carriers), OWN_CARRIER)
-        return [ShippingQuote(quote_id="table", carrier=carrier, cost=cost, days=row.days)]
+        return quote_from_terms(self._settings.terms, destination, lines, carrier=carrier)
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         """Send its mail. One that has left is not sent again; one that was in doubt goes out byte for byte as before."""
@@ -109,10 +102,11 @@ class EmailSupplier:
     def _prepared(self, order: SupplierOrder) -> tuple[Outgoing, bool]:
         """Return its mail, and whether it was written just now."""
         written: list[int] = []
+        link = self._link_for(order.number)  # before the desk's transaction, which it would wait in for another
 
         def write(control: int) -> Drafted:
             written.append(control)
-            return draft_order(order, control, self._letterhead(), link=self._link_for(order.number))
+            return draft_order(order, control, self._letterhead(), link=link)
 
         outgoing = self._desk.prepare(DocumentKind.ORDER, [order.number], write)
         return outgoing, bool(written)
@@ -271,7 +265,7 @@ def capabilities_of(profile: EmailProfile) -> Capabilities:
         live_rates=False,
         live_stock=False,
         doubt=DoubtMeans.PROOF,
-        visibility_delay=VISIBILITY,
+        visibility_delay=profile.settled_after,
         cancel=profile.cancel,
         acknowledgement=answers,
         shipment=answers,
@@ -319,5 +313,6 @@ PLUGIN = Plugin(
     statuses=(),
     requires=(),
     documents=True,
+    links=True,
     profile=EmailProfile,
 )
