@@ -134,7 +134,7 @@ class CancelAnswered(_News):
 
 
 class OrderReceived(_News):
-    """A supplier has surely received an order, and said no more: a reply without a word, a visit of its page."""
+    """A supplier has surely received an order, and said no more: a reply without a word, a form it has sent."""
 
     news: Literal["received"] = "received"
 
