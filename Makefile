@@ -12,7 +12,7 @@ CANDIDATES := python3 python python3.14 python3.13 python3.12 python3.11
 help: ## what there is to run
 	@grep -E '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-demo: environment ## a simulated shop and supplier, 33 orders, live in the terminal
+demo: environment ## a simulated shop and ten suppliers, 43 orders, live in the terminal
 	@$(BIN)/dropwright demo $(ARGS)
 
 test: environment ## the whole test suite, on real servers started for it

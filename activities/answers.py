@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from activities.common import Dependencies, ask_about, now
 from adapters.database import acknowledgements, purchase_orders, tasks, timeline, withdrawals
@@ -35,11 +36,20 @@ def take(
         return Answers(declined)
     acknowledgements.keep(tx, order.id, said.lines, now=now())
     judged = _judge(tx, deps, order, said.lines)
-    if not judged.changes or declined >= order.units or _approved(tx, order, judged.as_text):
-        return Answers(declined, expected_on=judged.expected_on)
     on_its_way = said.state is SupplierState.SHIPPED
-    task = _ask(tx, deps, order, judged.as_text, waited_for=not on_its_way)
+    if declined >= order.units or _approved(tx, order, judged.changes, noted=on_its_way):
+        return Answers(declined, expected_on=judged.expected_on)
+    task = _ask(tx, deps, order, judged, waited_for=not on_its_way)
     return Answers(declined, None if on_its_way else task, judged.expected_on)
+
+
+def ask_again(tx: Transaction, deps: Dependencies, order: PurchaseOrderView) -> OpenTask | None:
+    """Return the question about the newest answer kept, where it is open still: the lifecycle may not have heard of it."""
+    kept = acknowledgements.of_purchase_order(tx, order.id)
+    if not kept:
+        return None
+    judged = _judge(tx, deps, order, kept)
+    return None if _approved(tx, order, judged.changes) else _ask(tx, deps, order, judged, waited_for=True)
 
 
 def _judge(
@@ -51,14 +61,28 @@ def _judge(
     return acknowledgement.judge(asked, lines, rules, ship_by=order.ship_by, today=now().date())
 
 
-def _approved(tx: Transaction, order: PurchaseOrderView, changes: str) -> bool:
-    category, answer = TaskCategory.ACKNOWLEDGEMENT_CHANGED, CommandName.APPROVE
-    return tasks.answered_before(tx, category, answer, {"changes": changes}, purchase_order_id=order.id)
+def _approved(tx: Transaction, order: PurchaseOrderView, changes: Sequence[str], *, noted: bool = False) -> bool:
+    """Say whether nothing is left to ask: a change that is gone since leaves the others approved.
+
+    ``noted`` is enough where nobody waits for an answer.
+    """
+    category, approved = TaskCategory.ACKNOWLEDGEMENT_CHANGED, {"changes": list(changes)}
+    if not changes:
+        return True
+    answered = partial(tasks.answered_before, tx, category, evidence=approved, purchase_order_id=order.id)
+    return answered(CommandName.APPROVE) or (noted and answered("done"))
 
 
-def _ask(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, changes: str, *, waited_for: bool) -> OpenTask:
-    category, facts = TaskCategory.ACKNOWLEDGEMENT_CHANGED, {"changes": changes}
-    task = ask_about(tx, deps, category, order, waited_for=waited_for, facts=facts, changes=changes)
+def _ask(
+    tx: Transaction,
+    deps: Dependencies,
+    order: PurchaseOrderView,
+    judged: acknowledgement.Judgement,
+    *,
+    waited_for: bool,
+) -> OpenTask:
+    category, facts = TaskCategory.ACKNOWLEDGEMENT_CHANGED, {"changes": judged.as_text}
+    task = ask_about(tx, deps, category, order, waited_for=waited_for, facts=facts, changes=list(judged.changes))
     timeline.tell(
         tx,
         order.order_id,
@@ -67,6 +91,6 @@ def _ask(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, changes:
         purchase_order_id=order.id,
         key=f"{order.id}:answered:{task.task_id}",
         supplier=order.supplier,
-        changes=changes,
+        changes=judged.as_text,
     )
     return task

@@ -81,6 +81,8 @@ def ask_about(
     )
     evidence = {"purchase_order": order.number, "supplier": order.supplier, **more}
     draft = questions.draft(category, facts)
+    if not waited_for:
+        draft = questions.to_be_noted(draft)
     return tasks.open_task(tx, about, draft, evidence, people=deps.outside.people, now=now())
 
 

@@ -84,18 +84,25 @@ class ExchangeActivities:
 
     def _read_kept(self, going: _Round) -> None:
         """Read what came by another door, and what a person wants to be read again."""
-        with self._deps.database.begin() as tx:
-            kept = exchange_incoming.unread(tx, going.partner.supplier)
-        for document_id, incoming in kept:
+        document_id = 0
+        while kept := self._unread(going.partner.supplier, document_id):
+            document_id, incoming = kept
             going.heartbeat.at()
             self._taken(going, incoming, partial(_read_again, going, document_id, incoming))
+
+    def _unread(self, supplier: str, after: int) -> tuple[int, Incoming] | None:
+        with self._deps.database.begin() as tx:
+            return exchange_incoming.unread(tx, supplier, after=after)
 
     def _pick_up(self, going: _Round) -> None:
         for incoming in going.port.pick_up():
             going.heartbeat.at()
             taken = self._taken(going, incoming, partial(_take, going, incoming))
-            going.port.put_away(incoming, good=taken.good)
             going.picked_up += taken.fresh
+            try:
+                going.port.put_away(incoming, good=taken.good)
+            except AdapterError as error:  # it is in our books: those behind it are picked up all the same
+                going.error = going.error or error
 
     def _taken(self, going: _Round, incoming: Incoming, work: Callable[[Transaction], Taken]) -> Taken:
         """Take one document in. One that our own code fails on is set aside: it must not hold up those behind it."""

@@ -18,6 +18,7 @@ from adapters.errors import AdapterError
 
 BENIGN = ApplicationErrorCategory.BENIGN
 BACKOFF_CEILING = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(days=1)  # beyond an activity's backstop it would end at once, and be begun anew at once
 
 
 def wait(message: str, delay: timedelta) -> ApplicationError:
@@ -29,7 +30,8 @@ def wait(message: str, delay: timedelta) -> ApplicationError:
 
 def unanswered(error: AdapterError, attempt: int) -> ApplicationError:
     """Repeat a question that got no answer: when we were asked to come back, or with growing distance."""
-    delay = error.retry_after or min(timedelta(seconds=2) * 2 ** min(attempt - 1, 10), BACKOFF_CEILING)
+    backoff = min(timedelta(seconds=2) * 2 ** min(attempt - 1, 10), BACKOFF_CEILING)
+    delay = min(error.retry_after or backoff, LONGEST_WAIT)
     return ApplicationError(str(error), type=type(error).__name__, next_retry_delay=delay, category=BENIGN)
 
 

@@ -1,10 +1,11 @@
 """What a placed order means for our books, and what the fence says of one that may have been placed."""
 
+from datetime import datetime
 from typing import Any
 
 from activities import answers
 from activities.common import Dependencies, ask_about, now
-from adapters.database import purchase_orders, submissions, timeline, withdrawals
+from adapters.database import purchase_orders, submissions, tasks, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.ports import SupplierPort
@@ -97,6 +98,7 @@ def resolved(tx: Transaction, deps: Dependencies, order: PurchaseOrderView) -> S
                 supplier_number=order.supplier_number,
                 acknowledged=order.acknowledged,
                 confirmed_at=order.confirmed_at,
+                task=None if order.acknowledged else answers.ask_again(tx, deps, order),
             )
         case SubmissionState.READY:
             return Submission(verdict=StepVerdict.INTERRUPTED)
@@ -113,6 +115,11 @@ def resolved(tx: Transaction, deps: Dependencies, order: PurchaseOrderView) -> S
 def in_doubt(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, said: str = "") -> Submission:
     """Ask a person whether the supplier has it."""
     return Submission(verdict=StepVerdict.UNKNOWN, task=_ask_whether_it_exists(tx, deps, order, said))
+
+
+def close_question(tx: Transaction, order: PurchaseOrderView, answer: str, *, now: datetime) -> None:
+    """Close the question whether the supplier has it, where it is open: its own means have answered."""
+    tasks.close_for(tx, f"purchase-order:{order.id}:{TaskCategory.SUBMIT_UNKNOWN}", answer=answer, now=now)
 
 
 def _ask_whether_it_exists(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, said: str) -> OpenTask:

@@ -2,8 +2,12 @@
 
 from datetime import datetime
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from adapters.database import following
+from adapters.database.engine import Transaction
+from adapters.database.following import Check
 from models.contracts import StepResult
 
 Answer = StepResult | ApplicationError  # the latter says "not yet"
@@ -14,6 +18,11 @@ def given(answer: Answer) -> StepResult:
     if isinstance(answer, ApplicationError):
         raise answer
     return answer
+
+
+def is_unanswered(tx: Transaction, look: Check) -> bool:
+    """Say whether a look out of turn, due when its activity was scheduled, has had no answer: lost attempts repeat it."""
+    return activity.info().attempt == 1 or following.answer_to(tx, look) is None
 
 
 def clock(instant: datetime) -> str:

@@ -4,7 +4,7 @@ A parcel whose content is known is one fulfilment of just those units. Parcels t
 told together, with whatever was still open; a later number joins the fulfilment that is there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from activities.common import now
@@ -13,7 +13,7 @@ from adapters.database.engine import Transaction
 from adapters.database.following import Parcel
 from adapters.database.purchase_orders import PurchaseOrderView
 from models.articles import normalise_ean
-from models.suppliers import SupplierLine
+from models.suppliers import SupplierLine, SupplierOrderStatus, SupplierState, TrackedParcel
 
 ShelfLines = list[tuple[str, int]]  # (storefront line, units)
 Units = tuple[tuple[str, SupplierLine], ...]  # (storefront line, units of a supplier's article)
@@ -44,11 +44,37 @@ class Portion:
         """Say whether the storefront must hear of it."""
         return self.completes and bool(self.new)
 
+    def was_told_meanwhile(self, tx: Transaction, order: PurchaseOrderView) -> bool:
+        """Say whether another attempt has counted a parcel of it since this one looked. The caller holds the order's lock."""
+        if self.units is None:  # counted as whatever is open: again, that is nothing
+            return False
+        untold = {parcel.id for parcel in following.known_parcels(tx, order.id) if not parcel.told}
+        return any(parcel.id not in untold for parcel in self.new)
+
     def count(self, tx: Transaction, order: PurchaseOrderView) -> int:
         """Count its units as shipped. Returns how many there are."""
         if self.units is None:
             return purchase_orders.ship_open_lines(tx, order.id, order.order_id, now=now())
         return purchase_orders.ship_lines(tx, order.id, order.order_id, self.units)
+
+
+def as_ordered(order: PurchaseOrderView, status: SupplierOrderStatus) -> list[TrackedParcel]:
+    """Name what is in a supplier's parcels as it was ordered. What was not ordered is left out.
+
+    A parcel with nothing in it that we know holds whatever is open, once all of it has shipped; until then it says nothing.
+    """
+    names = {normalise_ean(line.sku): line.ean for _, line in order.lines if line.sku}
+    names |= {normalise_ean(line.ean): line.ean for _, line in order.lines}
+    named = [(parcel, _named(parcel, names)) for parcel in status.parcels]
+    everything = status.state is SupplierState.SHIPPED
+    return [
+        parcel.model_copy(update={"lines": lines}) for parcel, lines in named if lines or not parcel.lines or everything
+    ]
+
+
+def _named(parcel: TrackedParcel, names: Mapping[str, str]) -> tuple[SupplierLine, ...]:
+    found = [(line, names.get(normalise_ean(line.ean))) for line in parcel.lines]
+    return tuple(line.model_copy(update={"ean": ean}) for line, ean in found if ean is not None)
 
 
 def portion(tx: Transaction, order: PurchaseOrderView) -> Portion:

@@ -152,6 +152,8 @@ class StorefrontActivities:
                 orders.lock(tx, order.order_id)  # before the purchase order, as everywhere
                 if order.bundled and shipping.portion(tx, order).lines != portion.lines:
                     raise wait("another part of a bundle shipped at the same moment", AT_ONCE)
+                if portion.was_told_meanwhile(tx, order):  # its units would be counted twice
+                    raise wait("another attempt has told it", AT_ONCE)
                 return self._record_shipment(tx, order, portion, fulfilment_id, request)
 
     def _tell_storefront(self, order: PurchaseOrderView, portion: Portion) -> str:

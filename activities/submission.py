@@ -8,28 +8,27 @@ That makes repeating the activity safe, so a supplier that can't be reached cost
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 
-from activities import outages
+from activities import outages, placement
 from activities.common import Dependencies, ask_about, now, stopped_by_mode, subject
-from activities.failures import wait
 from activities.journal import Entries
-from adapters.database import incidents, orders, purchase_orders, reservations, submissions, timeline, withdrawals
+from adapters.database import orders, purchase_orders, submissions, timeline, withdrawals
 from adapters.database.engine import Transaction, lost_connection
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.database.submissions import Claim
 from adapters.errors import AccountHold, AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
+from adapters.ports import ExchangingPort
 from models.articles import normalise_ean
-from models.base import format_duration
-from models.contracts import ConfirmRequest, PurchaseOrderRef, StepVerdict, Submission, SubmitRequest
-from models.money import Money
+from models.contracts import ConfirmRequest, PurchaseOrderRef, StepResult, StepVerdict, Submission, SubmitRequest
 from models.statuses import SubmissionState
-from models.suppliers import ACKNOWLEDGING, PlacedOrder, StockAnswer, SupplierOrder
-from models.tasks import OpenTask, TaskCategory
+from models.suppliers import PlacedOrder, StockAnswer, SupplierOrder
+from models.tasks import TaskCategory
 from workflows.decisions import destinations
 
 MOST_QUOTES = 3  # a supplier that refuses its own quotes this often is asked about, not asked again
@@ -46,8 +45,8 @@ class _Sending:
     claim: Claim
     order: PurchaseOrderView
     document: SupplierOrder
-    recovering: bool  # the supplier was in trouble: a success ends its incidents
     leave_before: float  # on the wall clock: later than this, another attempt may have declared it in doubt
+    began: float  # on the wall clock, as Temporal's time of this attempt
 
 
 class SubmissionActivities:
@@ -62,20 +61,25 @@ class SubmissionActivities:
         began = time.time()
         with self._deps.database.begin() as tx:
             order = purchase_orders.load(tx, request.purchase_order_id)
+            wanted = order.submission is SubmissionState.READY and not order.cancel_requested
+            down = outages.gate(tx, order, ordering=True) if wanted else None
         if order.submission is not SubmissionState.READY:
             return self.resolve(request)
+        if down is not None:
+            return _as_submission(down)
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             try:
                 short = self._short_of(order)
             except AdapterError as error:
-                task = outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
-                return Submission(verdict=StepVerdict.ASK, task=task)
-            sending = self._claim(order, short, began + self._room(order))
+                return _as_submission(
+                    outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
+                )
+            sending = self._claim(order, short, began)
             return self._send(sending, request, entries) if isinstance(sending, _Sending) else sending
 
     def _short_of(self, order: PurchaseOrderView) -> list[str]:
         """List the articles that the supplier has not enough of now, as far as it can say."""
-        wanted, port = order.supplier_lines, self._deps.outside.supplier(order.supplier)
+        wanted, port = order.supplier_lines, placement.port_of(self._deps, order)
         if not port.capabilities.live_stock:
             return []
         answers = port.fetch_stock([line.ean for line in wanted])
@@ -90,12 +94,13 @@ class SubmissionActivities:
         submit_timeout = self._deps.outside.supplier_settings(order.supplier).submit_timeout
         return (whole - submit_timeout).total_seconds() - PERSIST_SECONDS
 
-    def _claim(self, order: PurchaseOrderView, short: list[str], leave_before: float) -> _Sending | Submission:
+    def _claim(self, order: PurchaseOrderView, short: list[str], began: float) -> _Sending | Submission:
         """Check everything once more under the lock, then commit the right to send."""
+        leave_before = began + self._room(order)
         with self._deps.database.begin() as tx:
             order = submissions.lock(tx, order.id)
             if order.submission is not SubmissionState.READY:
-                return self._resolved(tx, order)
+                return placement.resolved(tx, self._deps, order)
             if order.cancel_requested:
                 return Submission(verdict=StepVerdict.WITHDRAWN)
             if short:
@@ -104,39 +109,13 @@ class SubmissionActivities:
                 return Submission(verdict=StepVerdict.ASK, task=task)
             if order.address is None or destinations.key(order.address) != order.quoted_for:
                 return Submission(verdict=StepVerdict.REQUOTE)
-            turn = self._turn(tx, order)
-            document = self._document(order)
+            if down := outages.gate(tx, order, ordering=True):
+                return _as_submission(down)
+            document = placement.document(order)
             lines = [line.model_dump(mode="json") for line in document.lines]
             kept = {"quote_id": document.quote_id, "lines": lines, "test": document.test, "number": order.number}
             claim = submissions.claim(tx, order, uuid4().hex, kept, now())
-        recovering = turn.probing or activity.info().attempt > 1
-        return _Sending(claim, order, document, recovering, min(leave_before, time.time() + SEND_WITHIN))
-
-    def _document(self, order: PurchaseOrderView) -> SupplierOrder:
-        assert order.address is not None
-        assert order.quote_id is not None
-        return SupplierOrder(
-            number=order.number,
-            lines=order.supplier_lines,
-            quote_id=order.quote_id,
-            address=order.address,
-            test=order.test,
-            carrier=order.carrier or "",
-            customer_order=order.order_name,
-            placed_on=now().date(),
-            ship_by=order.ship_by,
-            arrive_by=order.arrive_by,
-        )
-
-    def _turn(self, tx: Transaction, order: PurchaseOrderView) -> incidents.Turn:
-        """While the supplier serves none of our orders, one of them tries per interval; the others wait for it."""
-        every = self._deps.outside.supplier_settings(order.supplier).account_hold_probe
-        turn = incidents.take_turn(tx, order.supplier, incidents.ACCOUNT_HOLD, every, now=now())
-        if turn.wait is not None:
-            raise wait(
-                f"{order.supplier} takes none of our orders; next try in {format_duration(turn.wait)}", turn.wait
-            )
-        return turn
+        return _Sending(claim, order, document, min(leave_before, time.time() + SEND_WITHIN), began)
 
     def _send(self, sending: _Sending, request: SubmitRequest, entries: Entries) -> Submission:
         order, claim = sending.order, sending.claim
@@ -144,23 +123,22 @@ class SubmissionActivities:
             placed = self._place(sending)
         except AccountHold as hold:
             self._give_back(claim, "refused", hold.code)
-            raise outages.account_held(self._deps, order, hold.code) from None
+            return _as_submission(outages.account_held(self._deps, order, hold.code, entries))
         except Refused as refusal:
             refused = refusal  # the name of an except clause does not outlive it
             return self._persist(lambda tx: self._refused(tx, order, claim, refused, entries))
         except (NotSent, AuthenticationFailed) as error:
             self._give_back(claim, "not_sent", error.code)
-            task = outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
-            return Submission(verdict=StepVerdict.ASK, task=task)
+            return _as_submission(outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at))
         except Exception as error:  # noqa: BLE001 - after the request left, anything unforeseen is doubt
-            code = error.code if isinstance(error, Doubtful) else type(error).__name__
-            return self._persist(lambda tx: self._in_doubt(tx, order, claim, code, entries))
+            doubt = error
+            return self._persist(lambda tx: self._in_doubt(tx, sending, doubt, entries))
         return self._persist(lambda tx: self._placed(tx, sending, placed, entries))
 
     def _place(self, sending: _Sending) -> PlacedOrder:
         if time.time() > sending.leave_before:  # we were stalled, or the question took too long: from the start, then
             raise NotSent("submit: too late to send in this attempt", code="stalled")
-        return self._deps.outside.supplier(sending.order.supplier).place_order(sending.document)
+        return placement.port_of(self._deps, sending.order).place_order(sending.document)
 
     def _persist(self, work: Callable[[Transaction], Submission]) -> Submission:
         """Write what the supplier said. We alone know it: a database that is away for a moment is asked again."""
@@ -188,56 +166,22 @@ class SubmissionActivities:
             orders.lock(tx, order.order_id)
         if not submissions.place(tx, sending.claim, placed, now=now()):
             return self._too_late(tx, order, placed)
-        if placed.total is not None:
-            goods = self._goods_cost(tx, order, placed.total)
-            purchase_orders.keep_costs(tx, order.id, {"goods": goods}, source=f"order {placed.supplier_number}")
-        self._tell_placed(tx, order, placed.supplier_number, placed.status_text)
-        declined = withdrawals.keep_declined(tx, order, placed.declined, now=now())
-        port = self._deps.outside.supplier(order.supplier)
-        if placed.state in ACKNOWLEDGING and not port.capabilities.stock_leaves_when_shipped:
-            reservations.consume(tx, order.id, now=now())
-        if sending.recovering:
-            incidents.close(tx, order.supplier, now=now())
-        return Submission(
-            verdict=StepVerdict.DONE if declined < order.units else StepVerdict.REJECTED,
-            declined=declined,
-            supplier_number=placed.supplier_number,
-            acknowledged=placed.state in ACKNOWLEDGING,
-            confirmed_at=now(),
-            promised_by=placed.expected_delivery,
-        )
-
-    def _tell_placed(self, tx: Transaction, order: PurchaseOrderView, supplier_number: str, status: str) -> None:
-        timeline.tell(
-            tx,
-            order.order_id,
-            "purchase_order.placed",
-            at=now(),
-            purchase_order_id=order.id,
-            key=f"{order.id}:placed",
-            supplier=order.supplier,
-            supplier_number=supplier_number,
-            status=status,
-        )
-
-    def _goods_cost(self, tx: Transaction, order: PurchaseOrderView, total: Money) -> Money:
-        """The supplier's total holds its shipping; goods are what is left of it."""
-        shipping = purchase_orders.shipping_cost(tx, order.id)
-        if shipping is None or shipping.currency != total.currency or shipping.amount > total.amount:
-            return total
-        return Money(amount=total.amount - shipping.amount, currency=total.currency)
+        submission = placement.keep(tx, self._deps, order, placed)
+        outages.note_success(tx, self._deps, order.supplier, entries, ordered=True)
+        return submission
 
     def _too_late(self, tx: Transaction, order: PurchaseOrderView, placed: PlacedOrder) -> Submission:
         """Tell a person beside the question that stays open: whether it exists is theirs to say."""
         number = {"supplier_number": placed.supplier_number}
         ask_about(tx, self._deps, TaskCategory.LATE_REPLY, order, waited_for=False, facts=number, **number)
-        return self._resolved(tx, submissions.lock(tx, order.id))
+        return placement.resolved(tx, self._deps, submissions.lock(tx, order.id))
 
     def _refused(
         self, tx: Transaction, order: PurchaseOrderView, claim: Claim, refusal: Refused, entries: Entries
     ) -> Submission:
         entries.save(tx)
         submissions.give_back(tx, claim, outcome="refused", detail=refusal.code, now=now())
+        outages.note_success(tx, self._deps, order.supplier, entries)
         if refusal.code in TRY_ELSEWHERE:
             return self._rejected(tx, order, refusal.code)
         if refusal.code == QUOTE_EXPIRED and claim.fence < MOST_QUOTES:
@@ -259,14 +203,19 @@ class SubmissionActivities:
         )
         return Submission(verdict=StepVerdict.REJECTED)
 
-    def _in_doubt(
-        self, tx: Transaction, order: PurchaseOrderView, claim: Claim, code: str, entries: Entries
-    ) -> Submission:
-        """The request left and no answer came: keep what is known, and ask a person."""
+    def _in_doubt(self, tx: Transaction, sending: _Sending, error: Exception, entries: Entries) -> Submission:
+        """The request left and no answer came: keep what is known. The supplier's own means come first, then a person.
+
+        When it ended counts: from then on a look must find the order. Temporal tells only when the attempt began.
+        """
         entries.save(tx)
-        submissions.doubt(tx, claim, detail=code, now=now())
+        order, took = sending.order, timedelta(seconds=int(time.time() - sending.began))
+        code = error.code if isinstance(error, Doubtful) else type(error).__name__
+        submissions.doubt(tx, sending.claim, detail=code, now=now() + took)
         withdrawals.count_trouble(tx, order.id)
-        return self._resolved(tx, submissions.lock(tx, order.id))
+        submission = placement.resolved(tx, self._deps, submissions.lock(tx, order.id))
+        outages.note_doubt(tx, self._deps, order, error, entries)
+        return submission
 
     # After the attempt: what the fence says, and what people decide.
 
@@ -278,61 +227,18 @@ class SubmissionActivities:
     def resolve(self, request: PurchaseOrderRef) -> Submission:
         """Read the fence, raise it where a claim was left behind, and return what it means for the order."""
         with self._deps.database.begin() as tx:
-            return self._resolved(tx, submissions.lock(tx, request.purchase_order_id))
-
-    def _resolved(self, tx: Transaction, order: PurchaseOrderView) -> Submission:
-        match order.submission:
-            case SubmissionState.PLACED:
-                return Submission(
-                    verdict=StepVerdict.DONE if order.lines else StepVerdict.REJECTED,
-                    declined=order.declined,
-                    supplier_number=order.supplier_number,
-                    acknowledged=order.acknowledged,
-                    confirmed_at=order.confirmed_at,
-                )
-            case SubmissionState.READY:
-                return Submission(verdict=StepVerdict.INTERRUPTED)
-            case SubmissionState.WITHDRAWN:
-                return Submission(verdict=StepVerdict.WITHDRAWN)
-            case SubmissionState.SENDING:
-                submissions.raise_fence(tx, order)
-                withdrawals.count_trouble(tx, order.id)
-        return Submission(verdict=StepVerdict.UNKNOWN, task=self._ask_whether_it_exists(tx, order))
-
-    def _ask_whether_it_exists(self, tx: Transaction, order: PurchaseOrderView) -> OpenTask:
-        attempt = submissions.latest_attempt(tx, order.id)
-        assert attempt is not None
-        sent_at = attempt["claimed_at"].strftime("%d %b %Y %H:%M:%SZ")
-        timeline.tell(
-            tx,
-            order.order_id,
-            "purchase_order.submit_unknown",
-            at=now(),
-            purchase_order_id=order.id,
-            key=f"{order.id}:unknown:{attempt['fence']}",
-            sent_at=sent_at,
-            heard=attempt["detail"],
-        )
-        return ask_about(
-            tx,
-            self._deps,
-            TaskCategory.SUBMIT_UNKNOWN,
-            order,
-            facts={"sent_at": sent_at},
-            sent_at=sent_at,
-            request=attempt["request"],
-            heard=attempt["detail"] or "nothing: the attempt was cut off",
-            look_for=f"an order of {sent_at} with the lines above, shipping cost id {attempt['request']['quote_id']}",
-        )
+            return placement.resolved(tx, self._deps, submissions.lock(tx, request.purchase_order_id))
 
     @activity.defn(no_thread_cancel_exception=True)
     def confirm_submission(self, request: ConfirmRequest) -> Submission:
         """A person found the order at the supplier: it is placed, and its plan counts from now."""
         with self._deps.database.begin() as tx:
             order = submissions.lock(tx, request.purchase_order_id)
-            submissions.confirm(tx, order.id, request.supplier_number, now=now())
-            self._tell_placed(tx, order, request.supplier_number, "confirmed by a person")
-            return self._resolved(tx, submissions.lock(tx, order.id))
+            by_documents = isinstance(placement.port_of(self._deps, order), ExchangingPort)
+            number = order.number if by_documents else request.supplier_number  # what its documents name it by
+            submissions.confirm(tx, order.id, number, now=now())
+            placement.tell_placed(tx, order, request.supplier_number, "confirmed by a person")
+            return placement.resolved(tx, self._deps, submissions.lock(tx, order.id))
 
     @activity.defn(no_thread_cancel_exception=True)
     def reopen_submission(self, request: PurchaseOrderRef) -> None:
@@ -344,3 +250,8 @@ class SubmissionActivities:
         with self._deps.database.begin() as tx:
             submissions.lock(tx, request.purchase_order_id)
             submissions.reopen(tx, request.purchase_order_id)
+
+
+def _as_submission(result: StepResult) -> Submission:
+    """Hand on what keeps an order from leaving."""
+    return Submission.model_validate(result.model_dump())

@@ -4,15 +4,16 @@ Waiting is one activity that asks and says "not yet": its retries cost no events
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
 from temporalio import activity
 
-from activities import answers, escalations, outages, placement
+from activities import answers, escalations, outages, placement, shipping
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import wait
-from activities.polling import Answer, clock, given
+from activities.polling import Answer, clock, given, is_unanswered
 from adapters.database import following, purchase_orders, tasks, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.following import Check, Parcel
@@ -124,15 +125,17 @@ class SupplierActivities:
             if order.declined > request.declined:  # a push said so, or an attempt whose answer was lost
                 verdict = StepVerdict.REJECTED if order.declined >= order.units else StepVerdict.INTERRUPTED
                 return StepResult(verdict=verdict, declined=order.declined)
-            look_now = request.look_now and activity.info().attempt == 1
-            if due == 0 and untold and not look_now:
+            tellable = bool(untold) and not order.bundled  # a bundle's parts are told once all of them have left
+            look = Check(order.id, kind, due, activity.info().scheduled_time, now())
+            look_now = request.look_now and is_unanswered(tx, look)
+            if due == 0 and tellable and not look_now:
                 return StepResult(verdict=StepVerdict.PARTIAL)
             if due == 0 and not look_now:
                 return wait(f"{kind}: first of {len(checks)} checks {clock(checks[0])}", checks[0] - now())
-            check = Check(order.id, kind, due, now() if look_now else checks[due - 1], now())
+            check = look if look_now else replace(look, due_at=checks[due - 1])
             heard = following.answer_to(tx, check)
             # A repeated attempt that finds its check answered: that answer was lost on its way to the lifecycle.
-            if heard and not untold and not look_now and activity.info().attempt == 1:
+            if heard and not tellable and not look_now and activity.info().attempt == 1:
                 return self._not_yet(tx, order, request, check, heard)
             if pause := outages.pause(tx, self._deps, order, checks, request.final_grace):
                 return self._rests(tx, order, request, check, pause)
@@ -146,7 +149,7 @@ class SupplierActivities:
         if kind == "acknowledgement":
             return order.acknowledged or bool(untold)
         pushed = any(parcel.source != "check" for parcel in untold)
-        return pushed and following.are_whole(following.known_parcels(tx, order.id), order.units - order.declined)
+        return pushed and following.are_whole(following.known_parcels(tx, order.id), order.supplier_lines)
 
     def _look(self, order: PurchaseOrderView, request: PollRequest, check: Check) -> Answer:
         assert order.supplier_number is not None
@@ -171,6 +174,8 @@ class SupplierActivities:
     ) -> Answer:
         """Tell at once of units that will not come; the wait for the others begins anew then."""
         said = answers.take(tx, self._deps, order, status)
+        if said.declined > order.declined:
+            order = purchase_orders.load(tx, order.id)
         if said.declined >= order.units:
             return StepResult(verdict=StepVerdict.REJECTED, declined=said.declined)
         told = {"declined": said.declined, "expected_on": said.expected_on}
@@ -186,7 +191,7 @@ class SupplierActivities:
     def _judge(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, status: SupplierOrderStatus
     ) -> Answer:
-        following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
+        following.keep_parcels(tx, order.id, shipping.as_ordered(order, status), source="check", now=now())
         parcels = following.known_parcels(tx, order.id)
         untold = [parcel for parcel in parcels if not parcel.told]
         if status.state in ACKNOWLEDGING:
@@ -194,19 +199,14 @@ class SupplierActivities:
             purchase_orders.acknowledge(tx, order.id, takes_stock=not leaves_later, now=now())
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)
-        whole = bool(parcels) and following.are_whole(parcels, order.units - _declined_units(status, order))
+        whole = bool(parcels) and following.are_whole(parcels, order.supplier_lines)
         if whole and (status.state is SupplierState.SHIPPED or all(parcel.lines for parcel in parcels)):
             return StepResult(verdict=StepVerdict.DONE)
         if check.kind == "tracking" and self._already_known(tx, order, "tracking", untold):  # a push came meanwhile
             return StepResult(verdict=StepVerdict.DONE)
-        if check.kind == "acknowledgement" and status.state is not SupplierState.AWAITING_PAYMENT:
-            acknowledged = status.state is not SupplierState.UNKNOWN
-            return (
-                StepResult(verdict=StepVerdict.DONE)
-                if acknowledged
-                else self._unclear(tx, order, request, check, status)
-            )
-        if untold:
+        if check.kind == "acknowledgement" and (untold or status.state in ACKNOWLEDGING):
+            return StepResult(verdict=StepVerdict.DONE)
+        if untold and not order.bundled:
             return StepResult(verdict=StepVerdict.PARTIAL)
         if status.state is SupplierState.UNKNOWN:
             return self._unclear(tx, order, request, check, status)
@@ -252,7 +252,7 @@ class SupplierActivities:
     ) -> StepResult:
         """The plan is spent: one alert with everything, and one task. Parcels told so far make it complete instead."""
         parcels = following.known_parcels(tx, order.id)
-        if check.kind == "tracking" and parcels and following.are_whole(parcels, order.units - order.declined):
+        if check.kind == "tracking" and parcels and following.are_whole(parcels, order.supplier_lines):
             return StepResult(verdict=StepVerdict.DONE)
         if request.unasked:
             return StepResult(verdict=StepVerdict.EXHAUSTED)
@@ -282,7 +282,3 @@ def _ends_before(request: PollRequest, expected_on: date | None) -> bool:
     """Say whether the plan's last look comes before the day on which it shall ship is over."""
     last = tracking_plan.instants(request.confirmed_at, request.plan)[-1]
     return expected_on is not None and last.date() <= expected_on
-
-
-def _declined_units(status: SupplierOrderStatus, order: PurchaseOrderView) -> int:
-    return max(order.declined, sum(line.quantity for line in status.declined))

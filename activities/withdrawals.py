@@ -1,14 +1,15 @@
 """Purchase orders that are taken back from their supplier: asked to be stopped there, or watched once given up."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import activity
 
-from activities import outages
+from activities import outages, placement
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import unanswered, wait
 from activities.journal import Entries
-from activities.polling import Answer, clock, given
+from activities.polling import Answer, clock, given, is_unanswered
 from adapters.database import following, purchase_orders, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.following import Check
@@ -42,6 +43,9 @@ class WithdrawalActivities:
             order = purchase_orders.load(tx, request.purchase_order_id)
             if any(not parcel.told for parcel in following.known_parcels(tx, order.id)):
                 return self._said(tx, order, StepVerdict.TOO_LATE, "it has shipped")
+            pause = outages.pause(tx, self._deps, order, [request.until], timedelta(0))
+        if pause is not None and pause.delay is not None:
+            return wait(pause.message, pause.delay)
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             try:
                 answer = self._ask_to_stop(order)
@@ -55,12 +59,13 @@ class WithdrawalActivities:
                 return self._concluded(order, entries, StepVerdict.EXHAUSTED, "it has not answered in time")
             with self._deps.database.begin() as tx:
                 entries.save(tx)
+                outages.note_success(tx, self._deps, order.supplier, entries)
         return wait(f"asked to cancel; awaited until {clock(request.until)}", _until_next_look(request))
 
     def _ask_to_stop(self, order: PurchaseOrderView) -> Cancellation:
         """Ask; one that only took note of the wish tells by the state of its order."""
         assert order.supplier_number is not None
-        port = self._deps.outside.supplier(order.supplier)
+        port = placement.port_of(self._deps, order)
         answer = port.cancel_order(order.supplier_number)
         if answer is not Cancellation.REQUESTED:
             return answer
@@ -78,7 +83,7 @@ class WithdrawalActivities:
             return self._concluded(order, entries, StepVerdict.EXHAUSTED, f"unreachable: {error.code}")
         with self._deps.database.begin() as tx:
             entries.save(tx)
-            outages.note_failure(tx, self._deps, order, error)
+            outages.note_failure(tx, self._deps, order, error, entries)
         return unanswered(error, activity.info().attempt)
 
     def _concluded(self, order: PurchaseOrderView, entries: Entries, verdict: StepVerdict, said: str) -> StepResult:
@@ -115,21 +120,31 @@ class WithdrawalActivities:
             order = purchase_orders.load(tx, request.purchase_order_id)
             if any(not parcel.told for parcel in following.known_parcels(tx, order.id)):
                 return self._delivers(tx, order, "shipped")
-            if due == 0:
+            look = Check(order.id, "straggler", due, activity.info().scheduled_time, now())
+            look_now = request.look_now and is_unanswered(tx, look)
+            if due == 0 and not look_now:
                 return wait(f"given up; first of {len(checks)} looks {clock(checks[0])}", checks[0] - now())
-        check = Check(order.id, "straggler", due, checks[due - 1], now())
+            if pause := outages.pause(tx, self._deps, order, checks, request.final_grace):
+                if pause.delay is None:
+                    return self._delivers(tx, order, pause.message)
+                return wait(pause.message, pause.delay)
+        check = look if look_now else replace(look, due_at=checks[due - 1])
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             assert order.supplier_number is not None
             try:
-                status = self._deps.outside.supplier(order.supplier).fetch_order(order.supplier_number)
+                status = placement.port_of(self._deps, order).fetch_order(order.supplier_number)
             except AdapterError as error:
                 with self._deps.database.begin() as tx:
                     entries.save(tx)
-                    return self._unanswered(tx, order, request, check, error)
+                    answer = self._unanswered(tx, order, request, check, error)
+                    outages.note_failure(tx, self._deps, order, error, entries)
+                    return answer
             with self._deps.database.begin() as tx:
                 entries.save(tx)
                 following.keep_check(tx, check, status.status_text or status.state)
-                return self._judge(tx, order, request, status)
+                answer = self._judge(tx, order, request, status)
+                outages.note_success(tx, self._deps, order.supplier, entries)
+                return answer
 
     def _judge(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, status: SupplierOrderStatus
@@ -148,7 +163,6 @@ class WithdrawalActivities:
     def _unanswered(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, check: Check, error: AdapterError
     ) -> Answer:
-        outages.note_failure(tx, self._deps, order, error)
         errors = following.keep_check(tx, check, None)
         checks = tracking_plan.instants(request.confirmed_at, request.plan)
         delay = tracking_plan.wait_after_error(now(), checks, errors, request.final_grace)

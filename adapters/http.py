@@ -17,7 +17,9 @@ from models.calls import CallRecord
 
 CallSink = Callable[[CallRecord], None]
 CONNECT_SECONDS = 5.0  # an instruction leaves soon or not at all, however long its answer may take
+LARGEST_REPLY = 128 * 1024 * 1024  # bytes, unpacked: no page of any supplier comes near
 KEPT_BODY = 20_000  # characters of a body that are kept with a call's record
+_OF_TRANSFER = frozenset(("content-encoding", "content-length", "transfer-encoding"))
 _EPOCH_SECONDS = 1_000_000_000  # more than this is an instant, not a length of time
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -85,7 +87,7 @@ class HttpApi:
         request = client.build_request(method, url, **options)
         error = ""
         try:
-            response = client.send(request)
+            response = _read(client.send(request, stream=True))
         except httpx.HTTPError as failure:
             error = type(failure).__name__
             raise
@@ -116,6 +118,20 @@ def http_client(base_url: str, headers: Mapping[str, str], read_timeout: timedel
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
     timeout = read_timeout.total_seconds()
     return httpx.Client(base_url=base_url, headers=dict(headers), timeout=timeout, limits=limits, verify=_tls())
+
+
+def _read(response: httpx.Response) -> httpx.Response:
+    """Read a reply as far as one may go. Raises httpx.DecodingError beyond: a bomb must not fill our memory."""
+    body = bytearray()
+    try:
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > LARGEST_REPLY:
+                raise httpx.DecodingError(f"a reply above {LARGEST_REPLY} bytes", request=response.request)
+    finally:
+        response.close()
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _OF_TRANSFER]
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
 
 @cache

@@ -9,7 +9,7 @@ import socket
 from argparse import Namespace
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from proxyprotocol.reader import ProxyProtocolReader
 from pymap.backend.dict import DictBackend
@@ -92,7 +92,7 @@ class ImapMailbox:
                 writer.write(b"* BYE busy, try later\r\n")
                 writer.close()
             else:
-                reset(writer.transport)
+                reset(cast("asyncio.Transport", writer.transport))
 
         return connected
 

@@ -8,10 +8,13 @@ import typer
 
 from models.commands import CommandName
 from starter.commands import (
+    adapters,
     catalog,
     configuration,
     doctor,
+    documents,
     feeds,
+    incidents,
     orders,
     picks,
     prices,
@@ -82,9 +85,11 @@ app.add_typer(route.app, name="route", rich_help_panel="Orders")
 app.command("rehearse", rich_help_panel="Orders")(rehearse.rehearse)
 app.add_typer(picks.app, name="picks", rich_help_panel="Orders")
 app.add_typer(records.article, name="article", rich_help_panel="Orders")
-app.command("incidents", rich_help_panel="Orders")(records.list_incidents)
-app.add_typer(records.incident, name="incident", rich_help_panel="Orders")
+app.command("incidents", rich_help_panel="Orders")(incidents.list_incidents)
+app.add_typer(incidents.incident, name="incident", rich_help_panel="Orders")
 app.command("mails", rich_help_panel="Orders")(records.list_mails)
+app.add_typer(documents.app, name="documents", rich_help_panel="Orders")
+app.add_typer(documents.exchange, name="exchange", rich_help_panel="Orders")
 app.add_typer(sync.app, name="sync", rich_help_panel="Stock and prices")
 app.add_typer(feeds.app, name="feed", rich_help_panel="Stock and prices")
 app.add_typer(catalog.app, name="catalog", rich_help_panel="Stock and prices")
@@ -105,6 +110,7 @@ app.add_typer(configuration.commands, name="config", rich_help_panel="Setting up
 app.command("doctor", rich_help_panel="Setting up")(doctor.doctor)
 app.command("channels", rich_help_panel="Setting up")(configuration.channels)
 app.add_typer(suppliers.app, name="suppliers", rich_help_panel="Setting up")
+app.add_typer(adapters.app, name="adapter", rich_help_panel="Setting up")
 
 
 def main() -> None:

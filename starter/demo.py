@@ -1,4 +1,4 @@
-"""The demonstration: 33 orders through the whole product, on real servers, beside a simulated shop and suppliers."""
+"""The demonstration: 43 orders through the whole product, on real servers, beside a simulated shop and suppliers."""
 
 import argparse
 import asyncio
@@ -72,7 +72,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     """Read the command line; like every command, `--help` explains it."""
     parser = argparse.ArgumentParser(
         prog="dropwright demo",
-        description="33 orders through the whole product, on throw-away servers of its own. In a terminal it stays up "
+        description="43 orders through the whole product, on throw-away servers of its own. In a terminal it stays up "
         "until Ctrl-C, without one it ends by itself. Exit code 0 only if every order is where its script says.",
         epilog="Example: dropwright demo --exit --report report.json",
     )

@@ -1,24 +1,23 @@
 """Plays the demo's scripts: prepares the suppliers, lets customers order, and does what each script says, when it says."""
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from models.commands import CommandName
 from sandbox.catalogue import plain_eans
 from sandbox.shopify_bodies import example_address
-from starter.demo_person import Person
+from starter.demo_partners import stock_partners
+from starter.demo_person import NAME, Person
 from starter.demo_scenarios import DAY_SECONDS, PLAN_HOURS, SCENARIOS
-from starter.demo_story import OWN, SUPPLIERS, Line, Progress, Scenario, Step, Story, Tell
-from starter.demo_world import COUNT, SHELVES, World
+from starter.demo_scene import Scene
+from starter.demo_story import SUPPLIERS, Line, Progress, Scenario, Step, Story, Tell
+from starter.demo_world import World
 
 POLL_SECONDS = 0.2
 BETWEEN_ORDERS = 0.3  # seconds between customers
 CUSTOMERS_IN_SPAIN = 3  # every third example address is there
-ON_THE_SHELF = 5  # pieces
 FORGED_ID = 5_999_999_999_999
 
 
@@ -32,69 +31,6 @@ def cast() -> Story:
         eans = orders[shared].eans if shared else tuple(line.ean or next(free) for line in scenario.lines)
         orders[scenario.key] = Progress(scenario=scenario, eans=eans)
     return Story(orders=orders, plan=tuple(timedelta(seconds=hours * DAY_SECONDS / 24) for hours in PLAN_HOURS))
-
-
-@dataclass(kw_only=True)
-class Scene:
-    """One order's stage: what its steps may touch."""
-
-    progress: Progress
-    story: Story
-    world: World
-    person: Person
-
-    async def shop(self, event: str, **details: Any) -> None:
-        """Let something happen to this order in the shop."""
-        await self.world.post("shop", f"orders/{self.progress.order_id}/{event}", details)
-
-    async def supplier(self, supplier: str, path: str, **details: Any) -> None:
-        """Steer a supplier."""
-        await self.world.post(supplier, path, details)
-
-    async def command(self, name: CommandName, *, by_cli: bool) -> None:
-        """Let the person steer this order."""
-        await self.person.steer(self.progress, name, by_cli=by_cli)
-
-    async def count_shelves(self) -> None:
-        """Bring in what lies on our own shelves, for this order too, from the file that whoever counted it has left."""
-        self.story.counted += self.progress.eans
-        rows = [f"A-{number},{ean},{ON_THE_SHELF},4.20\n" for number, ean in enumerate(self.story.counted, 1)]
-        sheet = self.world.folder / SHELVES
-        await asyncio.to_thread(sheet.write_text, "".join(["Shelf,EAN,Pieces,Cost\n", *rows]), "utf-8")
-        await self.person.run_command("sync", "run", OWN, COUNT, "--wait")
-
-    async def pick(self) -> None:
-        """Let the person take this order from our own shelves."""
-        await self.person.pick(self.progress)
-
-    async def choose_instead(self) -> None:
-        """Let the customer open the link of the mail, and answer on the page: take what is offered instead."""
-        self.story.customer_page = await self._link()
-        page = await self.world.http.get(self.story.customer_page)
-        field, choice = re.findall(r'name="(line-0)" value="(instead:\d+)"', page.text)[0]
-        answer = await self.world.http.post(self.story.customer_page, data={field: choice}, follow_redirects=True)
-        answer.raise_for_status()
-        self.progress.said.append("customer: take another")
-        self.person.tell(
-            f"{self.progress.name} {self.progress.scenario.title}: the customer takes what is offered instead"
-        )
-
-    async def _link(self) -> str:
-        """Wait for the mail that asks this order's customer, and read its link."""
-        link = re.compile(rf"{re.escape(self.world.url('api'))}/c/\S+")
-        while True:
-            for mail in await self.world.mails():
-                if mail["to"] == [self.progress.mail] and (found := link.search(mail["body"])):
-                    return found[0]
-            await asyncio.sleep(POLL_SECONDS)
-
-    async def switch(self, supplier: str, *, on: bool) -> None:
-        """Switch a supplier off, or on again."""
-        if not on:
-            self.story.switched_off.add(supplier)
-        await self.world.switch(supplier, on=on)
-        if on:
-            self.story.switched_off.discard(supplier)
 
 
 @dataclass(kw_only=True)
@@ -112,6 +48,7 @@ class Director:
         self.tell(f"{len(self.story.orders)} customers order; their shop sends signed webhooks")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forge())
+            group.create_task(stock_partners(self.person.client, self.world.folder, self.story, NAME))
             for number, progress in enumerate(self.story.orders.values()):
                 group.create_task(self._play(progress, number))
 

@@ -16,8 +16,9 @@ from models.commands import Command, CommandName
 from models.tasks import TaskCategory
 from starter.commands.steering import PENDING_EXIT
 from starter.commands.tasks import map_article
+from starter.demo_configuration import CHANNEL
 from starter.demo_story import Answer, Progress, Story, Tell
-from starter.demo_world import CHANNEL, World
+from starter.demo_world import World
 from starter.overrides import Target, send_command
 from starter.references import order_target, target_of_task
 

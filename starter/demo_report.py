@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +12,13 @@ from temporalio.client import Client
 from adapters.database import tallies
 from models.configuration import Configuration
 from models.statuses import ORDER_ENDINGS, OrderState, TaskState
+from models.tasks import TaskCategory
+from starter.demo_configuration import ALERTS_TO
 from starter.demo_rows import waiting_for
 from starter.demo_scenarios import PLAIN
-from starter.demo_story import LABELS, OWN, SUPPLIERS, Progress, Story
+from starter.demo_story import BY_DOCUMENTS, LABELS, OWN, PARTNERS, SUPPLIERS, Progress, Story
 from starter.demo_supply import ASKED, SupplyShow
-from starter.demo_world import ALERTS_TO, World
+from starter.demo_world import World
 
 UNAUTHORISED = 401
 FULFILLED = "SUCCESS"
@@ -29,6 +31,8 @@ class Facts:
     supplier_orders: Sequence[dict[str, Any]]  # each with its "supplier"
     shop_orders: Sequence[dict[str, Any]]
     mails: Sequence[dict[str, Any]]
+    in_doubt: frozenset[str] = frozenset()  # purchase orders' numbers
+    incidents: Mapping[str, bool] = field(default_factory=dict)  # supplier -> it is over
 
 
 @dataclass(kw_only=True)
@@ -50,6 +54,11 @@ class Report:
     supplier_orders_expected: int
     duplicates: int
     lost: int
+    channels: dict[str, int]  # orders by how their suppliers were reached; one of two channels counts twice
+    channels_by_order: dict[str, list[str]]
+    doubts: int  # orders that left, and nobody knew whether they had arrived
+    doubts_settled_without_a_person: int
+    incidents: dict[str, int]  # suppliers' outages
     customer_messages: int
     internal_alerts: int
     tasks_opened: int
@@ -64,21 +73,26 @@ class Report:
 
 async def gather_facts(world: World) -> Facts:
     """Ask every part of the simulated world what it has."""
-    ledgers = await asyncio.gather(*(world.ledger(supplier) for supplier in SUPPLIERS))
+    sellers = (*SUPPLIERS, *PARTNERS)
+    ledgers = await asyncio.gather(*(world.ledger(supplier) for supplier in sellers))
     shop, mails = await asyncio.gather(world.ledger("shop"), world.mails())
-    picked = await asyncio.to_thread(_picked, world)
+    picked, in_doubt, incidents = await asyncio.to_thread(_kept, world)
     supplier_orders = picked + [
         {**order, "supplier": supplier}
-        for supplier, ledger in zip(SUPPLIERS, ledgers, strict=True)
+        for supplier, ledger in zip(sellers, ledgers, strict=True)
         for order in ledger["orders"]
     ]
-    return Facts(supplier_orders=supplier_orders, shop_orders=shop["orders"], mails=mails)
+    return Facts(
+        supplier_orders=supplier_orders, shop_orders=shop["orders"], mails=mails, in_doubt=in_doubt, incidents=incidents
+    )
 
 
-def _picked(world: World) -> list[dict[str, Any]]:
+def _kept(world: World) -> tuple[list[dict[str, Any]], frozenset[str], dict[str, bool]]:
     """List what our own shelves were asked for; every customer's door is known by its number there too."""
     with world.database.begin() as tx:
-        return [{"supplier": OWN, "order_number": one, "address_hash": one} for one in tallies.pick_numbers(tx, OWN)]
+        numbers = tallies.pick_numbers(tx, OWN)
+        picked = [{"supplier": OWN, "order_number": one, "address_hash": one} for one in numbers]
+        return picked, tallies.numbers_in_doubt(tx), tallies.closed_incidents(tx)
 
 
 def judge(story: Story, facts: Facts, configuration: Configuration | None) -> Verdict:
@@ -99,21 +113,27 @@ def judge(story: Story, facts: Facts, configuration: Configuration | None) -> Ve
 def find_duplicates(story: Story, facts: Facts) -> list[str]:
     """List what suppliers have and should not: orders that no purchase order of ours names, and second ones.
 
-    Every customer of the demo has an address of their own, so a second order to one address is a second one.
+    Every customer of the demo has an address of their own, so a second order to one address is a second one. Partners
+    tell our number instead: under one number an article is ordered once.
     """
     named = {pair for one in story.orders.values() for pair in one.supplier_orders}
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, Any]] = set()
     found = []
     for order in facts.supplier_orders:
-        door = (order["supplier"], order["address_hash"])
+        door = (order["supplier"], order.get("address_hash") or _contents(order))
         if _pair(order) not in named or door in seen:
             found.append(f"{order['order_number']} at {LABELS[order['supplier']]}")
         seen.add(door)
     return found
 
 
+def _contents(order: dict[str, Any]) -> tuple[str, ...]:
+    return order["number"], *sorted(line["ean"] for line in order["lines"])
+
+
 def _pair(order: dict[str, Any]) -> tuple[str, str]:
-    return order["supplier"], order["order_number"]
+    """Name an order as our books do: where documents are exchanged it goes by our own number."""
+    return order["supplier"], order["number" if order["supplier"] in BY_DOCUMENTS else "order_number"]
 
 
 def find_lost(story: Story, facts: Facts) -> list[str]:
@@ -149,6 +169,8 @@ def _differences(progress: Progress, facts: Facts) -> Iterable[str]:
         yield f"{len(placed)} supplier orders, should be {wanted.supplier_orders}"
     if wanted.check is not None and progress.checks[-1:] != [wanted.check]:
         yield f"its checks were {progress.checks}, the last should be {wanted.check}"
+    if wanted.in_doubt and not any(one.number in facts.in_doubt for one in progress.purchase_orders):
+        yield "its answer should have been lost on the way, and was not"
     if (mails := len(_mails_to(progress, facts))) != wanted.mails:
         yield f"{mails} mails to the customer, should be {wanted.mails}"
     asked = Counter(str(task.category) for task in progress.tasks)
@@ -171,13 +193,15 @@ def _of_the_whole(story: Story, facts: Facts) -> Iterable[str]:
         yield f"the forged webhook was answered with {story.forged_status}, should be {UNAUTHORISED}"
     if len(facts.shop_orders) != len(story.orders):
         yield f"the shop has {len(facts.shop_orders)} orders, should be {len(story.orders)}"
+    if going_on := [LABELS[name] for name, over in facts.incidents.items() if not over]:
+        yield f"incidents that are not over: {', '.join(going_on)}"
     wanted = sum(one.scenario.ending.alerts for one in story.orders.values())
     if (alerts := len(_alerts(facts))) != wanted:
         subjects = "; ".join(mail["subject"] for mail in _alerts(facts))
         yield f"{alerts} alerts to people inside, should be {wanted}: {subjects or 'none'}"
     known = {one.record.id for one in story.orders.values() if one.record}
-    others = [task.category for task in story.tasks if task.order_id not in known]
-    if strange := [str(category) for category in others if category not in ASKED]:
+    others = [task for task in story.tasks if task.order_id not in known]
+    if strange := [f"{task.category} ({task.question})" for task in others if task.category not in ASKED]:
         yield f"people were asked beside the orders: {', '.join(strange)}"
 
 
@@ -202,6 +226,8 @@ def write_report(
     story: Story, facts: Facts, verdict: Verdict, events: dict[str, float], show: SupplyShow, seconds: float
 ) -> Report:
     """Sum a run up."""
+    by_order = {one.name: one.channels for one in story.orders.values()}
+    asked_in_doubt = sum(task.category is TaskCategory.SUBMIT_UNKNOWN for task in story.tasks)
     return Report(
         orders=len(story.orders),
         by_state=story.states(),
@@ -209,6 +235,11 @@ def write_report(
         supplier_orders_expected=sum(one.scenario.ending.supplier_orders for one in story.orders.values()),
         duplicates=len(verdict.duplicates),
         lost=len(verdict.lost),
+        channels=dict(Counter(channel for channels in by_order.values() for channel in channels)),
+        channels_by_order=by_order,
+        doubts=len(facts.in_doubt),
+        doubts_settled_without_a_person=len(facts.in_doubt) - asked_in_doubt,
+        incidents={"opened": len(facts.incidents), "closed": sum(facts.incidents.values())},
         customer_messages=len(facts.mails) - len(_alerts(facts)),
         internal_alerts=len(_alerts(facts)),
         tasks_opened=len(story.tasks),

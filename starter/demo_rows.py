@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.configuration import Configuration
-from starter.demo_story import LABELS, Progress, Story
+from starter.demo_story import CHANNELS, LABELS, Progress, Story
 from starter.following import Wait, stage_of, waits_of
 
 _WORDS = {
@@ -24,6 +24,7 @@ class Row:
     name: str
     title: str
     stage: str
+    channel: str
     supplier: str
     number: str
     check: str
@@ -56,6 +57,7 @@ def row_of(progress: Progress, story: Story, configuration: Configuration | None
         name=progress.name,
         title=progress.scenario.title,
         stage=stage(progress),
+        channel=CHANNELS[newest.supplier] if newest else "",
         supplier=LABELS[newest.supplier] if newest else "",
         number=(newest.supplier_number or "") if newest else "",
         check=f"{last}/{len(story.plan)}" if newest and newest.confirmed_at else "",

@@ -1,4 +1,4 @@
-"""The 33 orders of the demo: what shop, supplier and person do, and where each order must end. Data only.
+"""The 43 orders of the demo: what shop, supplier and person do, and where each order must end. Data only.
 
 An unscripted supplier ships three seconds after it was asked to, so that the first check finds it. Orders at Salina
 Direct follow one another: its faults are meant for one order at a time.
@@ -9,6 +9,7 @@ from models.statuses import OrderState
 from models.tasks import TaskCategory
 from sandbox.catalogue import plain_eans
 from sandbox.shopify_products import UNKNOWN_BARCODE, WITHOUT_BARCODE
+from starter.demo_channels import CHANNEL_SCENARIOS
 from starter.demo_steps import (
     asked,
     cancels,
@@ -202,7 +203,7 @@ SCENARIOS = (
         begins=once("rates", placed),
         first=faults(SALINA, {"operation": "setCreateOrder$", "kind": "hang", "processed": True, "times": 1}),
         answers={TaskCategory.SUBMIT_UNKNOWN: Answer(command=CommandName.CONFIRM_SUBMISSION)},
-        ending=Ending(tasks=(TaskCategory.SUBMIT_UNKNOWN,)),
+        ending=Ending(in_doubt=True, tasks=(TaskCategory.SUBMIT_UNKNOWN,)),
     ),
     Scenario(
         key="not-heard",
@@ -211,7 +212,7 @@ SCENARIOS = (
         begins=once("no-answer", asked),
         first=faults(SALINA, {"operation": "setCreateOrder$", "kind": "hang", "times": 1}),
         answers={TaskCategory.SUBMIT_UNKNOWN: Answer(command=CommandName.RESUBMIT)},
-        ending=Ending(tasks=(TaskCategory.SUBMIT_UNKNOWN,)),
+        ending=Ending(in_doubt=True, tasks=(TaskCategory.SUBMIT_UNKNOWN,)),
     ),
     Scenario(
         key="off-after",
@@ -228,7 +229,7 @@ SCENARIOS = (
         same_article_as="off-after",
         begins=while_off(SALINA),
         steps=(Step(do=switched(SALINA, on=True), when=planned, after=11, meanwhile=_salina_may_return),),
-        ending=Ending(alerts=1),
+        ending=Ending(alerts=2),
     ),
     Scenario(
         key="withdrawn",
@@ -275,5 +276,6 @@ SCENARIOS = (
         answers={TaskCategory.UNROUTABLE: Answer(command=CommandName.ASK_CUSTOMER)},
         ending=Ending(mails=2, tasks=(TaskCategory.UNROUTABLE,)),
     ),
+    *CHANNEL_SCENARIOS,
 )
-assert len(SCENARIOS) == 33
+assert len(SCENARIOS) == 43

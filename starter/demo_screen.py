@@ -110,6 +110,7 @@ class LiveTable:
         table.add_column("script", no_wrap=True, overflow="ellipsis", width=27)
         table.add_column("stage", no_wrap=True, overflow="ellipsis", width=17 if wide else 12)
         if wide:
+            table.add_column("over", no_wrap=True, overflow="ellipsis", width=10)
             table.add_column("supplier's number", no_wrap=True, overflow="ellipsis", width=28)
         table.add_column("chk", width=3, no_wrap=True)
         table.add_column("waits for", no_wrap=True, overflow="ellipsis", ratio=3)
@@ -121,7 +122,7 @@ class LiveTable:
 
 
 def _cells(row: Row, *, wide: bool) -> list[Text]:
-    where = [f"{row.supplier} {row.number}".strip()] if wide else []
+    where = [row.channel, f"{row.supplier} {row.number}".strip()] if wide else []
     waits = row.waits if wide or row.waits else row.said
     cells = [row.mark, row.name, row.title, row.stage, *where, row.check, waits, *([row.said] if wide else [])]
     return [Text(cell) for cell in cells]

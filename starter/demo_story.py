@@ -14,7 +14,26 @@ from models.tasks import TaskCategory
 
 BTS, OLMO, SALINA, OWN = "bts", "olmo", "salina", "own"
 SUPPLIERS = {BTS: "BTSWholesaler", OLMO: "Olmo Trade", SALINA: "Salina Direct"}  # each with a simulator
-LABELS = {**SUPPLIERS, OWN: "our own shelves"}
+BIGBUY, CJ, PRINTFUL, ACME, NORTHWIND, ALBA, ROSA = "bigbuy", "cj", "printful", "acme", "northwind", "alba", "rosa"
+PARTNERS = {  # one over every channel, all in one process
+    BIGBUY: "BigBuy",
+    CJ: "CJ Dropshipping",
+    PRINTFUL: "Printful",
+    ACME: "ACME Trade",
+    NORTHWIND: "Northwind Supply",
+    ALBA: "Alba",
+    ROSA: "Taller Rosa",
+}
+LABELS = {**SUPPLIERS, OWN: "our own shelves", **PARTNERS}
+CHANNELS = {  # how each of them is ordered from
+    **dict.fromkeys((*SUPPLIERS, BIGBUY, CJ, PRINTFUL), "REST"),
+    OWN: "pick list",
+    ACME: "REST/TOML",
+    NORTHWIND: "X12/SFTP",
+    ALBA: "files/SFTP",
+    ROSA: "e-mail",
+}
+BY_DOCUMENTS = (NORTHWIND, ALBA, ROSA)  # there our own number is the order's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +63,7 @@ class Ending:
     """Where an order must be in the end, and what must have happened on its way.
 
     ``check`` is the tracking check that found the last parcel (None: not said). ``alerts`` are mails to people inside
-    that this order alone causes.
+    that this order alone causes. ``in_doubt``: for a while nobody knew whether its supplier had it.
     """
 
     state: OrderState = OrderState.SHIPPED
@@ -53,6 +72,7 @@ class Ending:
     mails: int = 1
     tasks: tuple[TaskCategory, ...] = ()
     alerts: int = 0
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +141,17 @@ class Progress:
 
     @property
     def supplier_orders(self) -> list[tuple[str, str]]:
-        """Supplier and number of each supplier order that our books name; two suppliers may use one number."""
-        return [(one.supplier, one.supplier_number) for one in self.purchase_orders if one.supplier_number]
+        """Supplier and number of each supplier order that our books name; two suppliers may use one number.
+
+        One purchase order may have become several orders there: ``123/124``.
+        """
+        placed = [one for one in self.purchase_orders if one.supplier_number]
+        return [(one.supplier, number) for one in placed for number in (one.supplier_number or "").split("/")]
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels over which it was ordered, each once, in order."""
+        return list(dict.fromkeys(CHANNELS[one.supplier] for one in self.purchase_orders))
 
     @property
     def checks(self) -> list[int]:
@@ -143,8 +172,10 @@ class Story:
     orders: dict[str, Progress]
     plan: tuple[timedelta, ...]
     switched_off: set[str] = field(default_factory=set)
+    stocked: bool = False  # the partners' stock lists are in
     counted: list[str] = field(default_factory=list)  # the articles that lie on our own shelves
     customer_page: str = ""  # where a customer was asked
+    supplier_page: str = ""  # where a supplier has answered
     forged_status: int | None = None  # what the API answered to the forged webhook
     tasks: tuple[AskedTask, ...] = ()
 
@@ -182,6 +213,9 @@ class Stage(Protocol):
     async def count_shelves(self) -> None: ...
     async def pick(self) -> None: ...
     async def choose_instead(self) -> None: ...
+    async def partner(self, supplier: str, path: str, document: Any) -> None: ...
+    async def ring(self) -> None: ...
+    async def enter(self, what: str, fields: Mapping[str, str]) -> None: ...
 
 
 Do = Callable[[Stage], Awaitable[None]]

@@ -14,9 +14,10 @@ from adapters.database.tallies import AskedTask
 from models.statuses import TaskState
 from models.tasks import SupplyAnswer, TaskCategory
 from sandbox.catalogue import Article, catalogue, plain_eans
+from starter.demo_configuration import CHANNEL, FEED, PRICE_LIST
 from starter.demo_person import THINKING_SECONDS, Person
 from starter.demo_story import OLMO, Story, Tell
-from starter.demo_world import CHANNEL, FEED, PRICE_LIST, World
+from starter.demo_world import World
 
 ARTICLES = 300
 JUMP = 10  # times the cost: a decimal point that slipped

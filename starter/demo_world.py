@@ -1,6 +1,7 @@
 """The demo's world: the product's own processes beside simulated suppliers, a shop and a mail server, on free ports."""
 
 import asyncio
+import json
 import secrets
 import sys
 import time
@@ -18,102 +19,18 @@ from temporalio.service import RPCError
 from adapters.database import configurations, migrate
 from adapters.database.engine import Database
 from models.configuration import Configuration
-from sandbox.shopify_world import MAIN_LOCATION, location_id
 from starter.configuration_files import read_file
-from starter.demo_scenarios import DAY_SECONDS, INSTEAD, MISSED, PLAN_HOURS, SHIPS_AFTER
-from starter.demo_story import LABELS, OLMO, OWN, SUPPLIERS, Tell
+from starter.demo_configuration import CHANNEL, SECRETS, SHOP_DOMAIN, configuration_text
+from starter.demo_scenarios import SHIPS_AFTER
+from starter.demo_story import PARTNERS, SUPPLIERS, Tell
 from starter.embedded import Stack
 from starter.processes import ProcessError, free_port
 
-CHANNEL = "demo"
-SHOP_DOMAIN = "demo-shop.myshopify.com"
-ALERTS_TO = "operations@demo.example"
-FEED, PRICE_LIST = "price-list", "price-list.csv"
-COUNT, SHELVES = "count", "shelves.csv"
+MARKET = "market"  # the process in which all partners live
+WIRES = ("northwind_sftp", "alba_sftp", "rosa_smtp", "rosa_imap")  # ports of partners that speak something besides HTTP
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
 WORKER_READY = "worker_started"
-SECRETS = {
-    "DEMO_SHOP_SECRET": "demo-webhook-secret",
-    "DEMO_SHOP_TOKEN": "demo-shop-token",
-    "DEMO_SUPPLIER_TOKEN": "demo-supplier-token",
-    "DEMO_LINK_SECRET": "demo-customers-link-secret",
-}
-
-_CONFIGURATION = """\
-# A day lasts {day:g} seconds: this is the only thing that the demo scales, and it is data.
-[channels.{channel}]
-shop_domain = "{shop_domain}"
-api_url = "{shop_url}"
-webhook_secret_env = "DEMO_SHOP_SECRET"
-token_env = "DEMO_SHOP_TOKEN"
-mode = "live"
-start_watermark = {watermark}
-customer_messages = "dropwright"
-
-[channels.{channel}.publishing]
-quantities = true
-location = "{location}"
-buffer = 1
-
-{suppliers}
-# What Olmo Trade puts into a folder: semicolons, decimal commas, a line above the header.
-[suppliers.{feeding}.feeds.{feed}]
-kind = "stock"
-source = "file://{price_list}"
-delimiter = ";"
-skip_lines = 1
-numbers = {{ decimal = ",", thousands = "." }}
-absent = "zero"
-columns = {{ sku = "Ref", ean = "EAN13", title = "Description", brand = "Marca", quantity = "Stock", unit_cost = "Net price" }}
-
-# Our own shelves: people pick, and somebody counts.
-[suppliers.{own}]
-adapter = "warehouse"
-display_name = "{own_label}"
-mode = "live"
-metafield_namespace = "{own}_demo"
-tracking_plan = [{plan}]
-final_check_grace = "5s"
-
-[suppliers.{own}.feeds.{count}]
-kind = "stock"
-source = "file://{shelves}"
-absent = "zero"
-columns = {{ sku = "Shelf", ean = "EAN", quantity = "Pieces", unit_cost = "Cost" }}
-
-[routing]
-priority = [{priority}]
-
-# What a customer may take where nobody has the first, and where customers are asked.
-[stock]
-substitutes = {{ "{missed}" = ["{instead}"] }}
-
-[customers]
-public_url = "{public_url}"
-link_secret_env = "DEMO_LINK_SECRET"
-
-[mail]
-host = "127.0.0.1"
-port = {mail_port}
-starttls = false
-sender = "shop@demo.example"
-sender_name = "Demo Shop"
-alerts_to = "{alerts_to}"
-"""
-_SUPPLIER = """\
-[suppliers.{name}]
-adapter = "btswholesaler"
-display_name = "{label}"
-base_url = "{url}/v1/api"
-token_env = "DEMO_SUPPLIER_TOKEN"
-mode = "live"
-metafield_namespace = "{name}_demo"
-tracking_plan = [{plan}]
-final_check_grace = "5s"
-acknowledgement_deadline = "24s"
-submit_timeout = "3s"
-"""
 
 
 @dataclass(kw_only=True)
@@ -133,9 +50,9 @@ class World:
         """Say where a part answers over HTTP."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    async def post(self, part: str, path: str, document: Mapping[str, Any]) -> Any:
+    async def post(self, part: str, path: str, document: Any) -> Any:
         """Steer a simulated part. Raises httpx.HTTPError where it does not take it."""
-        reply = await self.http.post(f"{self.url(part)}/_sandbox/{path}", json=dict(document))
+        reply = await self.http.post(f"{self.url(part)}/_sandbox/{path}", json=document)
         reply.raise_for_status()
         return reply.json()
 
@@ -160,7 +77,7 @@ class World:
             await asyncio.to_thread(self.stack.processes.stop, supplier)
 
     def start_simulators(self) -> None:
-        """Start suppliers, shop and mail server, all at once."""
+        """Start suppliers, partners, shop and mail server, all at once."""
         for supplier in SUPPLIERS:
             self._start_supplier(supplier)
         webhooks = f"{self.url('api')}/webhooks/shopify/{CHANNEL}"
@@ -169,6 +86,9 @@ class World:
         self._start("shop", "sandbox.shopify", "--port", port, "--shop", SHOP_DOMAIN, "--seed", seed, *shop)
         ports = ["--port", str(self.ports["smtp"]), "--http-port", str(self.ports["mailbox"])]
         self._start("mailbox", "sandbox.mailbox", *ports)
+        listed = self.folder / "ports.json"
+        listed.write_text(json.dumps({name: self.ports[name] for name in (*PARTNERS, *WIRES)}), "utf-8")
+        self._start(MARKET, "sandbox.market", "--folder", str(self.folder / MARKET), "--ports", str(listed))
 
     def prepare_database(self) -> None:
         """Create the tables, and apply the configuration from its file, as `dropwright config apply` does."""
@@ -185,7 +105,7 @@ class World:
 
     async def await_simulators(self) -> None:
         """Wait until every simulated part answers."""
-        await asyncio.gather(*(self._await_answer(part) for part in (*SUPPLIERS, "shop", "mailbox")))
+        await asyncio.gather(*(self._await_answer(part) for part in (*SUPPLIERS, *PARTNERS, "shop", "mailbox")))
 
     async def await_product(self) -> None:
         """Wait until webhooks can be stored and orders are worked on."""
@@ -198,7 +118,7 @@ class World:
 
     def require_all_running(self, away: set[str]) -> None:
         """Raise ProcessError with its last lines where a process has ended that should not have."""
-        for name in (*SUPPLIERS, "shop", "mailbox", "api", "worker"):
+        for name in (*SUPPLIERS, MARKET, "shop", "mailbox", "api", "worker"):
             if name not in away:
                 self._require(name, running=self.stack.processes[name].running)
 
@@ -228,7 +148,8 @@ class World:
         path = path or ("/_sandbox/messages" if part == "mailbox" else "/_sandbox/ledger")
         deadline = time.monotonic() + START_SECONDS
         while not await self._answers(self.url(part) + path):
-            self._require(part, running=self.stack.processes[part].running and time.monotonic() < deadline)
+            process = MARKET if part in PARTNERS else part
+            self._require(process, running=self.stack.processes[process].running and time.monotonic() < deadline)
             await asyncio.sleep(POLL_SECONDS)
 
     async def _answers(self, url: str) -> bool:
@@ -261,7 +182,7 @@ async def use_own_namespace(stack: Stack) -> None:
 
 def build_world(stack: Stack, folder: Path, seed: int) -> World:
     """Choose ports, write down the environment, and open the database; nothing is started yet."""
-    parts = (*SUPPLIERS, "shop", "mailbox", "smtp", "api")
+    parts = (*SUPPLIERS, *PARTNERS, *WIRES, "shop", "mailbox", "smtp", "api")
     ports: dict[str, int] = {}
     while len(set(ports.values())) < len(parts):
         ports = {part: free_port() for part in parts}
@@ -288,7 +209,7 @@ def build_world(stack: Stack, folder: Path, seed: int) -> World:
 
 async def bring_up(world: World, tell: Tell) -> None:
     """Start everything, in an order in which nothing waits for long."""
-    tell("starting three simulated suppliers, a shop and a mail server")
+    tell(f"starting {len(SUPPLIERS) + len(PARTNERS)} simulated suppliers, a shop and a mail server")
     world.start_simulators()
     tell("creating the tables and applying the configuration")
     await asyncio.to_thread(world.prepare_database)
@@ -296,35 +217,3 @@ async def bring_up(world: World, tell: Tell) -> None:
     world.start_product()
     await world.await_simulators()
     await world.await_product()
-
-
-def configuration_text(ports: Mapping[str, int], folder: Path) -> str:
-    """Write the demo's configuration as the TOML file that `dropwright config apply` takes."""
-    plan = ", ".join(f'"{hours * DAY_SECONDS / 24:g}s"' for hours in PLAN_HOURS)
-    suppliers = "\n".join(
-        _SUPPLIER.format(name=name, label=label, url=f"http://127.0.0.1:{ports[name]}", plan=plan)
-        for name, label in SUPPLIERS.items()
-    )
-    return _CONFIGURATION.format(
-        day=DAY_SECONDS,
-        channel=CHANNEL,
-        shop_domain=SHOP_DOMAIN,
-        shop_url=f"http://127.0.0.1:{ports['shop']}",
-        watermark=(datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="seconds"),
-        suppliers=suppliers,
-        location=location_id(MAIN_LOCATION),
-        feeding=OLMO,
-        feed=FEED,
-        price_list=folder / PRICE_LIST,
-        own=OWN,
-        own_label=LABELS[OWN],
-        count=COUNT,
-        shelves=folder / SHELVES,
-        plan=plan,
-        priority=", ".join(f'"{name}"' for name in LABELS),
-        missed=MISSED,
-        instead=INSTEAD,
-        public_url=f"http://127.0.0.1:{ports['api']}",
-        mail_port=ports["smtp"],
-        alerts_to=ALERTS_TO,
-    )

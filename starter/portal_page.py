@@ -125,7 +125,7 @@ class PortalPages:
 
 def _keep_file(tx: Transaction, order: PageOrder, incoming: Incoming, now: datetime) -> None:
     """Keep an uploaded file as it came. It says nothing by itself, and nothing ever opens it."""
-    kept = exchange_incoming.keep(tx, order.supplier, incoming, now=now)
+    kept = exchange_incoming.keep(tx, order.supplier, incoming, now=now, apart="attached:")
     if not kept.known:
         exchange_incoming.settle(tx, kept.id, Reading(kind=DocumentKind.PORTAL), reason="", replies=(), now=now)
     portal.name_order(tx, kept.id, order.number)

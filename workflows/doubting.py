@@ -20,6 +20,7 @@ from models.contracts import (
     Submission,
 )
 from models.statuses import PurchaseOrderState
+from models.tasks import TaskCategory
 from workflows import options
 from workflows.steering import Ended
 from workflows.waiting_out import WaitingOut
@@ -34,11 +35,13 @@ class Doubting(WaitingOut):
             purchase_order_id=request.purchase_order_id, order_id=request.order_id, channel=request.channel
         )
         self._look_wanted = False  # the supplier has sent something: it is in the database
+        self._in_doubt_since = workflow.now()
 
     async def _settle_doubt(self, submission: Submission) -> Submission:
         """Find out whether the supplier has it. ``DONE``, or ``INTERRUPTED`` where it may be sent again."""
         self._show(stage="SubmitUnknown")
-        until = workflow.now() + self._profile.doubt_deadline
+        self._in_doubt_since = workflow.now()
+        until = self._in_doubt_since + self._profile.doubt_deadline
         while submission.verdict is StepVerdict.UNKNOWN and submission.task is None:
             submission = await self._look_for_it(until)
         if submission.verdict is StepVerdict.UNKNOWN:
@@ -54,8 +57,11 @@ class Doubting(WaitingOut):
         )
         try:
             found: Submission | None = await self._unless_interrupted(activity, news=True)
-        except ActivityError:  # only the backstop ends it so
-            found = None
+        except ActivityError:  # only the backstop ends it so, e.g. where our own code failed on every answer
+            sent_at = f"{self._in_doubt_since:%d %b %Y %H:%M:%SZ}"
+            found = Submission(
+                verdict=StepVerdict.UNKNOWN, task=await self._open(TaskCategory.SUBMIT_UNKNOWN, sent_at=sent_at)
+            )
         return found or Submission(verdict=StepVerdict.UNKNOWN)
 
     def _take_look(self) -> bool:
@@ -63,19 +69,23 @@ class Doubting(WaitingOut):
         return wanted
 
     async def _hear_a_person(self, submission: Submission) -> Submission:
-        """Wait for a person's word. A receipt or a reply that comes first is as good: the supplier has it."""
+        """Wait for a person's word. What the supplier's own means say meanwhile is as good.
+
+        Of both at once, the person's counts, except where it is there: who wants it cancelled wants it cancelled there.
+        """
         assert submission.task is not None
         self._pose(submission.task)
-        while True:
+        found = submission
+        while found.verdict is StepVerdict.UNKNOWN and not self._is_answered():
             await workflow.wait_condition(lambda: self._is_answered() or self._look_wanted)
-            if self._is_answered():
-                answer = self._lay_aside()
-                assert answer is not None
-                return await self._act_on(answer)
-            found = await self._look_for_it(workflow.now())
-            if found.verdict is StepVerdict.DONE:
-                self._lay_aside()
-                return found
+            if not self._is_answered():
+                found = await self._look_for_it(workflow.now())
+                await workflow.wait_condition(lambda: self._question is not None or self._answer is not None)
+        answer = self._lay_aside()
+        if answer is not None and found.verdict in (StepVerdict.UNKNOWN, StepVerdict.INTERRUPTED):
+            return await self._act_on(answer)
+        self._cancel_wanted |= answer is not None and answer.command is CommandName.CANCEL
+        return found
 
     def _is_answered(self) -> bool:
         return self._question is None and self._answer is not None

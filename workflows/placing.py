@@ -106,6 +106,7 @@ class Placing(Doubting):
 
     async def _go_on_after_doubt(self, submission: Submission) -> None:
         if submission.verdict is StepVerdict.DONE:
+            self._look_wanted = True  # what it has sent meanwhile was news of the doubt only
             await self._placed(submission)
         elif submission.verdict is not StepVerdict.INTERRUPTED:  # else nothing was ordered: once more, then
             raise Ended(_ENDINGS[submission.verdict])

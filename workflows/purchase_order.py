@@ -22,6 +22,7 @@ from models.contracts import (
     StepVerdict,
 )
 from models.statuses import PurchaseOrderState
+from models.suppliers import Arrival
 from models.tasks import TaskCategory
 from workflows import options
 from workflows.decisions import presentation, tracking_plan
@@ -105,7 +106,7 @@ class PurchaseOrderWorkflow(Withdrawing):
 
     async def _await_acknowledgement(self) -> None:
         assert self._submission is not None
-        acknowledged = self._submission.acknowledged
+        acknowledged = self._submission.acknowledged or self._profile.capabilities.acknowledgement is Arrival.NONE
         if self._submission.task is not None:  # it was taken otherwise than ordered
             await self._decide_on(StepResult(verdict=StepVerdict.UNCLEAR, task=self._submission.task))
         while not acknowledged:
@@ -177,7 +178,8 @@ class PurchaseOrderWorkflow(Withdrawing):
             result = await self._attempt(StorefrontActivities.fulfil, request, config)
             if isinstance(result, FulfilmentResult) and result.verdict is StepVerdict.DONE:
                 return result
-            if result.verdict is StepVerdict.PARTIAL:  # the next parcel
+            if result.verdict is StepVerdict.PARTIAL:  # the next parcel, which the storefront may take again
+                request = request.model_copy(update={"by_hand": False})
                 continue
             if result.task is not None:
                 answer = await self._ask(result.task, whatever_happens=True)

@@ -35,7 +35,7 @@ class StragglerWorkflow:
             verdict = await self._look()
         return StragglerOutcome(late=verdict is StepVerdict.DONE)
 
-    @workflow.signal(description="The supplier's push said that something shipped; the parcels are stored already.")
+    @workflow.signal(description="The supplier has sent something about this order; it is in the database already.")
     def supplier_reported(self, *args: Any) -> None:  # noqa: ARG002 - whatever comes along is not needed
         """Look at once: there is news in the database."""
         self._news += 1
@@ -46,7 +46,11 @@ class StragglerWorkflow:
         plan = tracking_plan.extended_plan(profile.tracking_plan, workflow.now() - self._request.confirmed_at, left)
         ref = {name: getattr(self._request, name) for name in PurchaseOrderRef.model_fields}
         poll = PollRequest(
-            **ref, confirmed_at=self._request.confirmed_at, plan=plan, final_grace=profile.final_check_grace
+            **ref,
+            confirmed_at=self._request.confirmed_at,
+            plan=plan,
+            final_grace=profile.final_check_grace,
+            look_now=news > 0,
         )
         summary = f"Does {profile.display_name} deliver {self._request.number} after all?"
         activity = workflow.start_activity_method(

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from adapters.database.engine import Transaction
 from models.exchange_tables import acknowledged_lines
+from models.money import Money
 from models.suppliers import AcknowledgedLine
 
 
@@ -34,7 +35,20 @@ def keep(tx: Transaction, purchase_order_id: int, lines: Sequence[AcknowledgedLi
         tx.execute(insert(acknowledged_lines), rows)
 
 
-def of_purchase_order(tx: Transaction, purchase_order_id: int) -> list[dict[str, Any]]:
+def of_purchase_order(tx: Transaction, purchase_order_id: int) -> list[AcknowledgedLine]:
     """List the newest answer, line by line."""
     query = select(acknowledged_lines).where(acknowledged_lines.c.purchase_order_id == purchase_order_id)
-    return [dict(row._mapping) for row in tx.execute(query.order_by(acknowledged_lines.c.position))]
+    return [_line(row) for row in tx.execute(query.order_by(acknowledged_lines.c.position))]
+
+
+def _line(row: Row[Any]) -> AcknowledgedLine:
+    cost = None if row.unit_cost is None else Money(amount=row.unit_cost, currency=row.currency)
+    return AcknowledgedLine(
+        ean=row.ean,
+        quantity=row.quantity,
+        status=row.status,
+        unit_cost=cost,
+        expected_on=row.expected_on,
+        substitute=row.substitute,
+        reason=row.reason,
+    )

@@ -29,9 +29,12 @@ class Kept:
     known: bool
 
 
-def keep(tx: Transaction, supplier: str, incoming: Incoming, *, now: datetime) -> Kept:
-    """Keep a document byte for byte, unless it is there; two at the same moment are one after the other."""
-    digest = hashlib.sha256(incoming.body).hexdigest()
+def keep(tx: Transaction, supplier: str, incoming: Incoming, *, now: datetime, apart: str = "") -> Kept:
+    """Keep a document byte for byte, unless it is there; two at the same moment are one after the other.
+
+    ``apart``: what is only kept, and never read, is not the same document as one that comes to be read.
+    """
+    digest = apart + hashlib.sha256(incoming.body).hexdigest()
     row = {
         "supplier": supplier,
         "direction": Direction.IN,
@@ -104,13 +107,11 @@ def is_answered(tx: Transaction, document_id: int) -> bool:
     return bool(tx.execute(query).scalar())
 
 
-def unread(tx: Transaction, supplier: str) -> list[tuple[int, Incoming]]:
-    """List what is kept and was not read yet, or is to be read again, oldest first."""
+def unread(tx: Transaction, supplier: str, *, after: int) -> tuple[int, Incoming] | None:
+    """Read what is kept next after a document, and was not read yet or is to be read again: one, they may be large."""
     query = select(documents).where(documents.c.supplier == supplier, documents.c.state == DocumentState.STORED)
-    return [
-        (row.id, Incoming(name=row.name, place="", body=bytes(row.body or b"")))
-        for row in tx.execute(query.order_by(documents.c.id))
-    ]
+    row = tx.execute(query.where(documents.c.id > after).order_by(documents.c.id).limit(1)).one_or_none()
+    return (row.id, Incoming(name=row.name, place="", body=bytes(row.body or b""))) if row else None
 
 
 def read_again(tx: Transaction, document_id: int) -> bool:

@@ -1,5 +1,6 @@
 """Following a placed order: each check of the plan with its answer, and each parcel once."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,11 +142,17 @@ def known_parcels(tx: Transaction, purchase_order_id: int) -> list[Parcel]:
     return [_parcel(row, tuple((line["ean"], line["quantity"]) for line in row.lines)) for row in rows]
 
 
-def are_whole(found: Sequence[Parcel], units: int) -> bool:
-    """Say whether these parcels are all that will come: one whose content nobody names holds whatever was open."""
+def are_whole(found: Sequence[Parcel], asked: Sequence[SupplierLine]) -> bool:
+    """Say whether these parcels are all that will come: one whose content nobody names holds whatever was open.
+
+    Article by article: too many units of one do not make up for too few of another.
+    """
     if not all(parcel.lines for parcel in found):
         return True
-    return sum(quantity for parcel in found for _, quantity in parcel.lines) >= units
+    missing = Counter(_summed(asked))
+    for parcel in found:
+        missing.subtract(dict(parcel.lines))
+    return all(missing[ean] <= 0 for ean in _summed(asked))
 
 
 def _parcel(row: Row[Any], lines: tuple[tuple[str, int], ...] = ()) -> Parcel:

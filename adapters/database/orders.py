@@ -55,7 +55,7 @@ def load(tx: Transaction, order_id: int, *, lock: bool = False) -> OrderView:
         .join(addresses, addresses.c.id == orders.c.address_id, isouter=True)
         .where(orders.c.id == order_id)
     )
-    return _view(tx.execute(query.with_for_update(of=orders) if lock else query).one())
+    return _view(tx.execute(query.with_for_update(of=orders, key_share=True) if lock else query).one())
 
 
 def _view(row: Row[tuple[object, ...]]) -> OrderView:
@@ -109,7 +109,7 @@ _OPEN = order_lines.c.quantity - order_lines.c.shipped - order_lines.c.cancelled
 
 def lock(tx: Transaction, order_id: int) -> None:
     """Lock an order's row. Whoever changes a purchase order too locks the order first: nobody waits in a circle."""
-    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
+    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update(key_share=True))
 
 
 def settle_if_shipped(tx: Transaction, order_id: int, *, now: datetime) -> OrderState | None:

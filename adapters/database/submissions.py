@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 
 from adapters.database import purchase_orders as records
 from adapters.database.engine import Transaction
@@ -30,11 +30,13 @@ class Claim:
 def lock(tx: Transaction, purchase_order_id: int) -> records.PurchaseOrderView:
     """Lock order and purchase order, in this sequence everywhere, and read them as they are now.
 
-    Intake locks the order's row when it stores a cancellation or a new address: one of the two sees the other.
+    Intake locks the order's row when it stores a cancellation or a new address: one of the two sees the other. The locks
+    let rows be added that only name the order: who does that later in its transaction waits for nobody in a circle.
     """
     order_id = select(purchase_orders.c.order_id).where(purchase_orders.c.id == purchase_order_id).scalar_subquery()
-    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update())
-    tx.execute(select(purchase_orders.c.id).where(purchase_orders.c.id == purchase_order_id).with_for_update())
+    tx.execute(select(orders.c.id).where(orders.c.id == order_id).with_for_update(key_share=True))
+    mine = select(purchase_orders.c.id).where(purchase_orders.c.id == purchase_order_id)
+    tx.execute(mine.with_for_update(key_share=True))
     return records.load(tx, purchase_order_id)
 
 
@@ -87,9 +89,13 @@ def raise_fence(tx: Transaction, order: records.PurchaseOrderView) -> None:
 
 
 def confirm(tx: Transaction, purchase_order_id: int, supplier_number: str, *, now: datetime) -> bool:
-    """The order was found at the supplier, by a person or by looking. False where it is settled already."""
+    """The order was found at the supplier, by a person or by looking. False where it is settled already.
+
+    Also where looking had found nothing and it may be sent again: who has seen it is right, and it must not leave again.
+    """
     confirming = update(purchase_orders).where(
-        purchase_orders.c.id == purchase_order_id, purchase_orders.c.submission == SubmissionState.UNKNOWN
+        purchase_orders.c.id == purchase_order_id,
+        purchase_orders.c.submission.in_([SubmissionState.UNKNOWN, SubmissionState.READY]),
     )
     found = tx.execute(
         confirming.values(
@@ -113,7 +119,8 @@ def reopen(tx: Transaction, purchase_order_id: int) -> None:
 
 def attempts(tx: Transaction, purchase_order_id: int) -> int:
     """Count the requests that may have left."""
-    query = select(func.count()).where(submission_attempts.c.purchase_order_id == purchase_order_id)
+    left = or_(submission_attempts.c.outcome.is_(None), submission_attempts.c.outcome.in_(["unknown", "placed"]))
+    query = select(func.count()).where(submission_attempts.c.purchase_order_id == purchase_order_id, left)
     return int(tx.execute(query).scalar_one())
 
 

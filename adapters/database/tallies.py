@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from adapters.database.engine import Transaction
 from models.statuses import TaskState
 from models.supply_tables import feed_runs, listings, offers
-from models.tables import pick_tasks, tasks
+from models.tables import incidents, pick_tasks, purchase_orders, submission_attempts, tasks
 from models.tasks import TaskCategory
 
 
@@ -21,6 +21,7 @@ class AskedTask:
     id: int
     order_id: int | None
     category: TaskCategory
+    question: str
     state: TaskState
     answer: str | None
     answered_by: str | None
@@ -28,12 +29,14 @@ class AskedTask:
 
 def asked_tasks(tx: Transaction) -> list[AskedTask]:
     """List every task there ever was, oldest first."""
-    columns = (tasks.c.id, tasks.c.order_id, tasks.c.category, tasks.c.state, tasks.c.answer, tasks.c.answered_by)
+    told = (tasks.c.question, tasks.c.state, tasks.c.answer, tasks.c.answered_by)
+    columns = (tasks.c.id, tasks.c.order_id, tasks.c.category, *told)
     return [
         AskedTask(
             id=row.id,
             order_id=row.order_id,
             category=TaskCategory(row.category),
+            question=row.question,
             state=TaskState(row.state),
             answer=row.answer,
             answered_by=row.answered_by,
@@ -46,6 +49,19 @@ def pick_numbers(tx: Transaction, warehouse: str) -> list[str]:
     """List the numbers of all pick tasks that were no tests, oldest first."""
     query = select(pick_tasks.c.number).where(pick_tasks.c.warehouse == warehouse, ~pick_tasks.c.test)
     return list(tx.execute(query.order_by(pick_tasks.c.id)).scalars())
+
+
+def numbers_in_doubt(tx: Transaction) -> frozenset[str]:
+    """Name the purchase orders that left, and of which nobody knew for a while whether they had arrived."""
+    joined = submission_attempts.join(purchase_orders, purchase_orders.c.id == submission_attempts.c.purchase_order_id)
+    query = select(purchase_orders.c.number).select_from(joined).where(submission_attempts.c.outcome == "unknown")
+    return frozenset(tx.execute(query).scalars())
+
+
+def closed_incidents(tx: Transaction) -> dict[str, bool]:
+    """Say of every supplier that ever was an incident whether the newest one is over."""
+    query = select(incidents.c.supplier, incidents.c.closed_at).order_by(incidents.c.id)
+    return {row.supplier: row.closed_at is not None for row in tx.execute(query)}
 
 
 def newest_run(tx: Transaction, supplier: str, feed: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -120,7 +120,7 @@ def close_of_workflow(tx: Transaction, workflow_id: str, *, now: datetime, answe
 def answered_before(
     tx: Transaction,
     category: TaskCategory,
-    answer: CommandName,
+    answer: CommandName | Literal["done"],
     evidence: Mapping[str, Any],
     *,
     order_id: int | None = None,

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from adapters.errors import AdapterError, Doubtful, NotSent, UnexpectedReply
+from adapters.errors import AdapterError, Doubtful, NotSent, Unavailable, UnexpectedReply
 from adapters.exchange.remote import RemoteFolder, RemoteSettings, Settled, entry_at
 from adapters.ports import DocumentDesk
 from models.exchange import DocumentState, Incoming, Outgoing
+from models.findings import Finding, Severity
 
+SERVER_REMEDY = "check url, host_keys and credentials in profile.remote"
+FOLDER_REMEDY = "ask the partner for the folder's name, and put it into profile.remote"
 RENAMING = "renaming"
 LEFT = "left"
 LEFT_STATES = frozenset({DocumentState.SENT, DocumentState.RECEIVED, DocumentState.REFUSED})
@@ -32,13 +35,15 @@ class RemoteExchange:
     def transmit(self, outgoing: Outgoing, *, receipt_due: datetime | None = None, repeatable: bool = False) -> None:
         """Put a document into the outbox and note that it has left; one that has left already stays as it is.
 
-        Raises NotSent and AuthenticationFailed where it has not left, and Doubtful: also where an earlier attempt may
-        have, which ``settle`` has to find out first. ``repeatable``: to send it twice does no harm, so it just leaves.
+        Raises NotSent and AuthenticationFailed where it has not left, and Doubtful. Where an earlier attempt may have
+        left it is looked for first; what is nowhere to be seen leaves again, because whoever asks for that a second time
+        has proof, or a person's word. ``repeatable``: to send it twice does no harm, so it just leaves.
         """
         if outgoing.state in LEFT_STATES:
             return
-        if self._may_have_left(outgoing) and not repeatable:
-            raise Doubtful("an earlier upload of this document was not settled", code="unsettled")
+        looked_for = self._may_have_left(outgoing) and not repeatable
+        if looked_for and self._found(outgoing, receipt_due):
+            return
         try:
             with self._open() as folder:
                 folder.upload(outgoing.name, outgoing.body, about_to_rename=lambda: self._note_renaming(outgoing))
@@ -47,6 +52,12 @@ class RemoteExchange:
                 self._note(outgoing, "")
             raise
         self._leave(outgoing, receipt_due)
+
+    def _found(self, outgoing: Outgoing, receipt_due: datetime | None) -> bool:
+        try:
+            return self.settle(outgoing, receipt_due=receipt_due) is Settled.THERE
+        except (Unavailable, UnexpectedReply) as error:
+            raise NotSent("whether it is there already can't be seen now", code=error.code) from None
 
     def settle(self, outgoing: Outgoing, *, receipt_due: datetime | None = None) -> Settled:
         """Find out whether a document has left, and note it. Raises what questions raise."""
@@ -90,8 +101,21 @@ class RemoteExchange:
         with self._open() as folder:
             folder.probe()
 
-    def check(self) -> list[str]:
-        """Name the settings whose folders are not there, and list the inbox."""
+    def findings(self, area: str) -> list[Finding]:
+        """Check that the server is the pinned one, lets us in, and has the folders."""
+
+        def found(severity: Severity, subject: str, message: str, remedy: str = "") -> Finding:
+            return Finding(area=area, severity=severity, subject=subject, message=message, remedy=remedy)
+
+        try:
+            missing = self._missing()
+        except AdapterError as error:
+            return [found(Severity.ERROR, "file server", str(error), SERVER_REMEDY)]
+        if missing:
+            return [found(Severity.ERROR, f"folder {name}", "is not there", FOLDER_REMEDY) for name in missing]
+        return [found(Severity.OK, "file server", "lets us in, and has the folders")]
+
+    def _missing(self) -> list[str]:
         with self._open() as folder:
             if missing := folder.check():
                 return missing

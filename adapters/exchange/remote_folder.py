@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from adapters.exchange.remote_settings import RemoteSettings
 from adapters.exchange.remote_types import LARGEST, RemoteEntry, RemoteTimeouts, RemoteTransport, Settled
 
 UNFINISHED = (".tmp", ".part", ".filepart")  # what uploading programs write to before they rename
-NAMESAKES = 100  # in an archive, before somebody has to look
+NAMESAKES = 10  # that an archive counts
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -100,10 +101,10 @@ class CheckedFolder:
             if now is not None and now.version != entry.version:
                 return
             if now is not None:
-                self._move(entry.name, folder)
+                self._move(entry.name, folder, entry.version)
             if self._settings.ready == "done-file":
                 for marker in self._markers(entry.name):
-                    self._move(marker, folder)
+                    self._move(marker, folder, entry.version)
 
     def check(self) -> list[str]:
         """Look for the folders that the partner has to provide."""
@@ -220,16 +221,16 @@ class CheckedFolder:
             raise _changed(self._label)
         return now
 
-    def _move(self, name: str, folder: str) -> None:
+    def _move(self, name: str, folder: str, version: str) -> None:
         source = self._settings.place(self._settings.inbox, name)
-        for target in _free_names(name):
+        for target in _free_names(name, version):
             path = self._settings.place(folder, target)
             if self._transport.describe(path) is not None:
                 continue
             with suppress(Refused):  # somebody was faster with that name
                 self._rename_into(source, path)
                 return
-        raise Unavailable(f"{self._label}: {NAMESAKES} files of one name in {folder}", code="move_refused")
+        raise Unavailable(f"{self._label}: too many files of one name and version in {folder}", code="move_refused")
 
     def _rename_into(self, source: str, target: str) -> None:
         try:
@@ -284,17 +285,21 @@ def _doubtful(what: str, error: Exception) -> Doubtful:
 
 def _is_complete(name: str) -> bool:
     # What can't be printed is no UTF-8 either, and could be stored nowhere.
-    return name.isprintable() and "/" not in name and name[0] != "." and not name.lower().endswith(UNFINISHED)
+    return (
+        name.isprintable() and "/" not in name and name[:1] not in ("", ".") and not name.lower().endswith(UNFINISHED)
+    )
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _free_names(name: str) -> Iterator[str]:
+def _free_names(name: str, version: str) -> Iterator[str]:
+    """Name places in an archive. Some partners write the same name every day: its version tells those files apart."""
     path = PurePosixPath(name)
     yield name
-    yield from (f"{path.stem}-{number}{path.suffix}" for number in range(1, NAMESAKES))
+    for stem in (path.stem, f"{path.stem}-{sha256(version.encode()).hexdigest()[:12]}"):
+        yield from (f"{stem}-{number}{path.suffix}" for number in range(1, NAMESAKES))
 
 
 def _changed(label: str) -> UnexpectedReply:

@@ -16,7 +16,6 @@ from adapters.suppliers.edi_x12.tokenizer import cut
 from models.feeds import Column, Feed, Scope
 
 BLOCK = 1_000
-BETWEEN_SEGMENTS = "\x1f"
 SAMPLED = 100  # rows looked into for the names they have, whether they changed or not
 CHANGE = "04"  # BIA01: only what has changed
 GTINS = frozenset({"UP", "EN", "UK", "UI", "EO"})  # DE 235; ``LIN.GTIN`` is whichever of them is there
@@ -83,7 +82,7 @@ class X12Records:
         return [self.cells(raw) for raw in raws]
 
     def _rows(self) -> Iterator[bytes]:
-        separator = self._delimiters.element
+        separator, between = self._delimiters.element, self._delimiters.segment  # which no segment holds
         opens, take = f"LIN{separator}", self._envelope.take
         loop: list[str] = []
         lines = 0
@@ -91,14 +90,14 @@ class X12Records:
             inside = take(raw)
             if inside is not None and (raw.startswith(opens) or raw == "LIN") and inside.code == "846":
                 if loop:
-                    yield BETWEEN_SEGMENTS.join(loop).encode()
+                    yield between.join(loop).encode()
                 loop = [raw]
                 lines += 1
             elif inside is not None and loop and not raw.startswith("CTT"):
                 loop.append(raw)
             else:
                 if loop:
-                    yield BETWEEN_SEGMENTS.join(loop).encode()
+                    yield between.join(loop).encode()
                     loop = []
                 lines = self._checked(raw, inside, lines)
 
@@ -125,7 +124,7 @@ class X12Records:
     def _values(self, raw: bytes) -> Iterator[tuple[str, str]]:
         """Take a loop to pieces; of several segments with one qualifier the first counts."""
         separator = self._delimiters.element
-        loop = [segment.split(separator) for segment in raw.decode().split(BETWEEN_SEGMENTS)]
+        loop = [segment.split(separator) for segment in raw.decode().split(self._delimiters.segment)]
         for segment in reversed(loop[1:]):
             name = segment[0]
             qualifier_at, value_at = _VALUES.get(name, (0, 0))

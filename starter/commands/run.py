@@ -77,7 +77,7 @@ def _started(*, as_json: bool) -> Settings:
 
 
 def demo(context: typer.Context) -> None:
-    """Run the demonstration: a simulated shop and supplier, and 33 orders. Its own options follow.
+    """Run the demonstration: a simulated shop and ten suppliers, and 43 orders. Its own options follow.
 
     Example: dropwright demo --exit --report report.json
     """

@@ -248,7 +248,7 @@ def _say_accepted(task_id: int, message: str, *, as_json: bool) -> None:
 def _answer_supply(
     database: Database, task: dict[str, Any], answer: SupplyAnswer, actor: str, *, as_json: bool
 ) -> None:
-    """Answer a question about feeds, costs or drift: it takes effect here, and what follows is asked for."""
+    """Answer a question about feeds, costs, drift or documents: it takes effect here, and what follows is asked for."""
     configuration = ConfigurationStore(database).current().configuration
     try:
         effect = supply_answers.record_answer(
@@ -257,7 +257,7 @@ def _answer_supply(
     except supply_answers.AnswerRefusedError as error:
         raise CommandFailedError(str(error)) from None
     message = effect.message
-    if effect.accepted or effect.channels:
+    if effect.has_follow_up:
         try:
             message = asyncio.run(_follow_up(effect))
         except (TemporalAwayError, RPCError):

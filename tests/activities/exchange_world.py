@@ -15,7 +15,7 @@ from activities.common import Dependencies
 from activities.exchange import ExchangeActivities, ExchangeNewsActivities
 from activities.outside import Outside
 from adapters.database.exchange import Documents
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, Unavailable
 from adapters.plugin import Plugin
 from adapters.ports import DocumentDesk
 from models.contracts import PurchaseOrderRequest
@@ -33,6 +33,7 @@ class FolderPartner:
     root: Path
     desk: DocumentDesk
     fails: AdapterError | None = None
+    stuck: str = ""  # the name of a document that can't be put away
     reads: Callable[[bytes], Reading] = Reading.model_validate_json
 
     def __post_init__(self) -> None:
@@ -46,6 +47,8 @@ class FolderPartner:
             yield Incoming(name=path.name, place=str(path), body=path.read_bytes())
 
     def put_away(self, incoming: Incoming, *, good: bool) -> None:
+        if self.stuck == incoming.name:
+            raise Unavailable("put away: the folder can't be written", code="denied")
         if Path(incoming.place).exists():
             Path(incoming.place).replace(self.root / ("archive" if good else "error") / incoming.name)
 

@@ -22,7 +22,7 @@ from adapters.plugin import Plugin
 from models.configuration import Configuration
 from models.listings import BulkResult, BulkState, Listing, ListingChange, ListingRefusal
 from models.money import Money
-from models.suppliers import Capabilities, Offer, StockAnswer, SupplierOrderStatus, SupplierState
+from models.suppliers import Capabilities, DoubtMeans, Offer, StockAnswer, SupplierOrderStatus, SupplierState
 from models.sync import (
     Compared,
     Prepared,
@@ -118,8 +118,7 @@ class RecordedStock:
 
     @property
     def capabilities(self) -> Capabilities:
-        names = [name for name in Capabilities.model_fields if name != "live_stock"]
-        return Capabilities(live_stock=True, **dict.fromkeys(names, False))
+        return Capabilities(live_stock=True, live_rates=False, doubt=DoubtMeans.NONE, cancel=False, test_orders=False)
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         self.on_ask()

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from adapters.errors import Unavailable
 from models.commands import Command, CommandName
 from models.contracts import CommandRecord, PollRequest, PurchaseOrderRequest, StepVerdict
+from models.storefronts import FulfilmentRequest
 from models.suppliers import (
     AcknowledgedLine,
     LineStatus,
@@ -130,6 +132,12 @@ def test_what_has_shipped_otherwise_is_told_of_and_holds_up_nothing(world: World
 
     assert result.verdict is StepVerdict.DONE
     assert world.tasks() == ["acknowledgement_changed"]
+    (answer,) = world.only("SELECT alternatives FROM tasks")["alternatives"]
+    assert answer["command"] is None  # no lifecycle waits for another
+    with world.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE tasks SET state = 'answered', answer = 'done', key = key || '#1'")
+    world.run(world.choosing.check_tracking, looks(order))
+    assert world.tasks() == []
 
 
 def test_a_later_day_makes_the_plan_longer(world: World) -> None:
@@ -237,3 +245,107 @@ def test_a_decline_after_a_part_has_shipped_is_noticed(world: World) -> None:
     result = world.run(world.choosing.check_tracking, looks(order))
     assert (result.verdict, result.declined) == (StepVerdict.DONE, 3)
     assert world.only("SELECT declined, shipped FROM purchase_order_lines") == {"declined": 3, "shipped": 2}
+
+
+# What proves nothing, and what would go round in circles.
+
+
+def test_a_document_that_has_left_is_no_acknowledgement(world: World) -> None:
+    order = pending(world)
+    world.bts.status = SupplierOrderStatus(state=SupplierState.SENT, status_text="received")
+    with pytest.raises(ApplicationError, match="received"):
+        world.run(world.choosing.await_acknowledgement, poll(order), at=START + 24 * HOUR)
+    result = world.run(world.choosing.await_acknowledgement, poll(order), at=START + 30 * HOUR)
+    assert result.verdict is StepVerdict.EXHAUSTED
+    assert world.tasks() == ["acknowledgement_overdue"]
+
+
+def test_a_parcel_acknowledges_an_order_whose_other_part_still_waits_for_its_payment(world: World) -> None:
+    order = pending(world, 5)
+    world.bts.status = SupplierOrderStatus(state=SupplierState.AWAITING_PAYMENT, parcels=(parcel("GLS-1", 2),))
+    assert world.run(world.choosing.await_acknowledgement, looks(order)).verdict is StepVerdict.DONE
+
+
+def test_too_many_units_of_one_article_do_not_make_up_for_another(world: World) -> None:
+    order = world.placed(1, 2)
+    with world.database.begin() as tx:
+        tx.exec_driver_sql(f"UPDATE purchase_order_lines SET ean = '{OTHER}' WHERE quantity = 1")
+    assert track(world, order, parcel("GLS-1", 3)) == StepVerdict.PARTIAL
+    world.run(world.storefronts.fulfil, fulfil(order, complete=False))
+    assert shipped(world) == 2
+    with pytest.raises(ApplicationError, match="check 0 of 2"):
+        track(world, order, parcel("GLS-1", 3))
+
+
+def renamed(one: TrackedParcel, ean: str) -> TrackedParcel:
+    return one.model_copy(update={"lines": tuple(line.model_copy(update={"ean": ean}) for line in one.lines)})
+
+
+def test_a_parcel_may_name_articles_by_the_suppliers_own_number(world: World) -> None:
+    order = world.placed(2)
+    with world.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE purchase_order_lines SET sku = 'S-77'")
+    assert track(world, order, renamed(parcel("GLS-1", 2), "s-77")) == StepVerdict.DONE
+    world.run(world.storefronts.fulfil, fulfil(order))
+    assert told(world) == [([2], ("GLS-1",))]
+
+
+def test_a_parcel_of_nothing_that_we_know_counts_once_all_of_it_has_shipped(world: World) -> None:
+    order = world.placed(2)
+    strange = renamed(parcel("GLS-1", 2), "X-9")
+    with pytest.raises(ApplicationError, match="check 0 of 2"):
+        track(world, order, strange)
+    assert track(world, order, strange, state="shipped") == StepVerdict.DONE
+    world.run(world.storefronts.fulfil, fulfil(order))
+    assert told(world) == [([2], ("GLS-1",))]
+    assert shipped(world) == 2
+
+
+def test_a_look_that_got_no_answer_is_repeated_before_the_plan_says_so(world: World) -> None:
+    order = pending(world)
+
+    def silent() -> None:
+        raise Unavailable("fetch: no answer", code="ReadTimeout")
+
+    world.bts.on_fetch = silent
+    with pytest.raises(ApplicationError, match="no answer"):
+        world.run(world.choosing.await_acknowledgement, looks(order))
+    world.bts.on_fetch, world.bts.status = lambda: None, answered(said(2))
+    assert world.run(world.choosing.await_acknowledgement, looks(order), attempt=2).verdict is StepVerdict.DONE
+
+
+def test_a_change_that_is_gone_leaves_the_others_approved(world: World) -> None:
+    order = pending(world, 3)
+    late = said(1, status=LineStatus.BACKORDERED, expected_on=date(2026, 4, 1))
+    other = said(2, status=LineStatus.SUBSTITUTED, substitute=OTHER)
+    world.bts.status = answered(late, other)
+    world.run(world.choosing.await_acknowledgement, looks(order))
+    approve(world, order)
+    world.bts.status = answered(late.model_copy(update={"expected_on": START.date()}), other)
+    assert world.run(world.choosing.await_acknowledgement, looks(order)).verdict is StepVerdict.DONE
+
+
+def test_a_day_that_never_comes_makes_no_plan_longer(world: World) -> None:
+    order = pending(world)
+    world.bts.status = answered(said(2, expected_on=date.max))
+    result = world.run(world.choosing.await_acknowledgement, looks(order))
+    assert (result.verdict, result.expected_on) == (StepVerdict.UNCLEAR, None)
+
+
+def test_units_that_another_attempt_has_counted_are_not_counted_twice(world: World) -> None:
+    order = world.placed(5)
+    track(world, order, parcel("GLS-1", 2))
+    tell = world.shop.fulfil
+    stalled = True
+
+    def fulfil_twice(request: FulfilmentRequest) -> str:
+        nonlocal stalled
+        if stalled:  # the first attempt stalls here, and a second one overtakes it
+            stalled = False
+            world.run(world.storefronts.fulfil, fulfil(order, complete=False), attempt=2)
+        return tell(request)
+
+    world.shop.fulfil = fulfil_twice  # type: ignore[method-assign]
+    with pytest.raises(ApplicationError, match="another attempt"):
+        world.run(world.storefronts.fulfil, fulfil(order, complete=False))
+    assert shipped(world) == 2

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from models.contracts import OrderRequest, PurchaseOrderEnding, PurchaseOrderRequest, StepVerdict
 from models.statuses import OrderState, PurchaseOrderState
-from models.suppliers import SupplierOrderStatus, SupplierState, TrackedParcel
+from models.suppliers import SupplierLine, SupplierOrderStatus, SupplierState, TrackedParcel
 from tests.activities.test_reserving import OTHER, e, sold, stock
 from tests.activities.world import ARTICLE, START, World, fulfil, poll, ref, submit
 
@@ -87,6 +87,19 @@ def test_parts_that_ship_at_the_same_moment_tell_the_shop_together(world: World,
     assert sum(line.quantity for told in world.shop.fulfilments for line in told.lines) == 3
     assert counts(world) == (3, 0)
     assert len(waited) <= 1
+
+
+def test_a_parcel_with_a_part_of_the_parts_waits_until_all_of_them_have_left(world: World, bundled: Bundled) -> None:
+    _, first, _ = bundled
+    lines = (SupplierLine(ean=ARTICLE, quantity=2),)
+    parcel = TrackedParcel(tracking_number="T-1", lines=lines)
+    world.bts.status = SupplierOrderStatus(state=SupplierState.ACKNOWLEDGED, parcels=(parcel,))
+    for _ in range(2):
+        with pytest.raises(ApplicationError, match="check 1 of"):
+            world.run(world.choosing.check_tracking, poll(first), at=START.replace(day=3))
+    assert world.bts.asked.count("fetch_order") == 1
+    assert counts(world) == (0, 0)
+    assert world.only("SELECT sum(shipped) AS units FROM purchase_order_lines")["units"] == 0
 
 
 def test_parts_that_never_come_cancel_whole_bundles(world: World, bundled: Bundled) -> None:

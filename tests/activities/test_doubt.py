@@ -6,11 +6,20 @@ from datetime import datetime, timedelta
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.doubt import MOST_SENDINGS, DoubtActivities
-from adapters.errors import Doubtful, Unavailable
-from models.contracts import DoubtRequest, PurchaseOrderRequest, StepVerdict, Submission
-from models.suppliers import DoubtMeans, Lookup, LookupVerdict, PlacedOrder, SupplierOrder, SupplierState
-from tests.activities.world import HOUR, START, World, ref, submit
+from activities.doubt import MOST_SENDINGS, SPARE, DoubtActivities
+from adapters.errors import AccountHold, Doubtful, Refused, Throttled, Unavailable
+from models.contracts import ConfirmRequest, DoubtRequest, PurchaseOrderRequest, StepVerdict, Submission
+from models.suppliers import (
+    AcknowledgedLine,
+    DoubtMeans,
+    LineStatus,
+    Lookup,
+    LookupVerdict,
+    PlacedOrder,
+    SupplierOrder,
+    SupplierState,
+)
+from tests.activities.world import ARTICLE, HOUR, START, World, ref, submit
 
 DELAY = timedelta(minutes=10)
 FOUND = Lookup(
@@ -106,16 +115,154 @@ def test_news_are_looked_at_at_once(world: World) -> None:
     assert settle(world, order, at=START, look_now=True).verdict is StepVerdict.DONE
 
 
+def refused(code: str) -> Callable[[SupplierOrder], None]:
+    def refuse(_order: SupplierOrder) -> None:
+        raise Refused("place: refused", code=code)
+
+    return refuse
+
+
 def test_a_supplier_that_takes_our_number_as_a_key_is_sent_it_again(world: World) -> None:
     order = in_doubt(world, DoubtMeans.KEY, delay=timedelta(0))
-    assert settle(world, order, at=START).verdict is StepVerdict.INTERRUPTED
+    world.bts.on_place = lambda _order: None
+    result = settle(world, order, at=START)
+
+    assert (result.verdict, result.supplier_number) == (StepVerdict.DONE, "A00002")
+    assert [one.number for one in world.bts.placed] == [order.number] * 2
     assert "find_order" not in world.bts.asked
-    assert world.purchase_order(order)["submission"] == "ready"
+    assert world.purchase_order(order)["submission"] == "placed"
 
 
-@pytest.mark.parametrize("means", [DoubtMeans.KEY, DoubtMeans.LOOK_UP])
-def test_after_some_sendings_a_person_decides(world: World, means: DoubtMeans) -> None:
-    order = in_doubt(world, means)
+def test_an_order_that_was_sent_again_without_an_answer_stays_in_doubt_until_a_person_decides(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY)
+    with pytest.raises(ApplicationError, match="ReadTimeout"):
+        settle(world, order, at=START)
+    assert world.purchase_order(order)["submission"] == "unknown"
+    assert settle(world, order, at=START + 6 * HOUR).task is not None
+
+
+def test_stock_that_the_first_order_may_have_taken_sends_nothing_elsewhere(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY)
+    world.bts.stock, world.bts.on_place = {}, lambda _order: None
+    assert settle(world, order, at=START).verdict is StepVerdict.DONE
+
+
+def test_a_refusal_of_the_same_number_does_not_say_whether_there_is_a_first_order(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY)
+    world.bts.on_place = refused("product_error")
+    assert settle(world, order, at=START).task is not None
+    assert world.purchase_order(order)["submission"] == "unknown"
+    assert world.only("SELECT evidence FROM tasks")["evidence"]["looked"] == "sent again, refused: product_error"
+
+
+def test_an_account_that_is_held_says_nothing_of_the_first_order(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY)
+
+    def held(_order: SupplierOrder) -> None:
+        raise AccountHold("place: no money", code="no_funds")
+
+    world.bts.on_place = held
+    with pytest.raises(ApplicationError, match="no_funds"):
+        settle(world, order, at=START)
+    assert world.purchase_order(order)["submission"] == "unknown"
+
+
+def test_nothing_is_sent_again_that_is_to_be_cancelled(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY)
+    with world.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE orders SET cancel_requested_at = now()")
+    with pytest.raises(ApplicationError, match="in doubt"):
+        settle(world, order)
+    assert len(world.bts.placed) == 1
+    assert "find_order" in world.bts.asked
+
+
+class Clock:
+    """A worker's clock that stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def time(self) -> float:
+        return self.seconds
+
+    monotonic = time
+
+
+def test_visibility_counts_from_when_the_attempt_gave_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("activities.submission.time", clock)
+    world.bts.means = {"doubt": DoubtMeans.LOOK_UP, "visibility_delay": DELAY}
+
+    def slow(_order: SupplierOrder) -> None:
+        clock.seconds += 180
+        raise Doubtful("place: no answer", code="ReadTimeout")
+
+    world.bts.on_place, world.bts.on_find = slow, answering(ABSENT)
+    order = world.quoted()
+    world.run(world.submission.submit_purchase_order, submit(order))
+    with pytest.raises(ApplicationError, match="visible there from") as early:
+        settle(world, order)
+    assert early.value.next_retry_delay == timedelta(seconds=180)
+
+
+def test_an_attempt_that_was_cut_off_may_have_sent_until_its_time_was_over(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    with world.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE submission_attempts SET ended_at = NULL, outcome = NULL")
+    settings = world.deps.outside.supplier_settings("bts")
+    with pytest.raises(ApplicationError, match="visible there from") as early:
+        settle(world, order)
+    assert early.value.next_retry_delay == settings.read_timeout + settings.submit_timeout + SPARE
+
+
+def test_attempts_that_never_left_are_no_sendings(world: World) -> None:
+    def unreachable(_order: SupplierOrder) -> None:
+        raise Throttled("place: asked to wait", code="http_429", retry_after=HOUR)
+
+    world.bts.on_place = unreachable
+    order = world.quoted()
+    for _ in range(MOST_SENDINGS):
+        with pytest.raises(ApplicationError):
+            world.run(world.submission.submit_purchase_order, submit(order))
+    world.bts.means = {"doubt": DoubtMeans.LOOK_UP}
+    world.bts.on_place = lambda _order: (_ for _ in ()).throw(Doubtful("place: no answer", code="ReadTimeout"))
+    world.run(world.submission.submit_purchase_order, submit(order))
+    world.bts.on_find = answering(ABSENT)
+    assert settle(world, order).verdict is StepVerdict.INTERRUPTED
+
+
+def test_a_person_who_has_seen_it_is_believed_after_a_look_that_found_nothing(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    world.bts.on_find = answering(ABSENT)
+    assert settle(world, order).verdict is StepVerdict.INTERRUPTED
+    confirm = ConfirmRequest(**ref(order).model_dump(), supplier_number="B1")
+    result = world.run(world.submission.confirm_submission, confirm)
+    assert (result.verdict, result.supplier_number) == (StepVerdict.DONE, "B1")
+
+
+def test_an_order_that_goes_by_documents_is_followed_under_our_number_whatever_a_person_enters(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = in_doubt(world, DoubtMeans.PROOF)
+    monkeypatch.setattr("activities.submission.ExchangingPort", type(world.bts))
+    confirm = ConfirmRequest(**ref(order).model_dump(), supplier_number="SO-4711")
+    assert world.run(world.submission.confirm_submission, confirm).supplier_number == order.number
+    assert "SO-4711" in str(world.rows("SELECT detail FROM timeline WHERE event = 'purchase_order.placed'"))
+
+
+def test_changes_that_came_with_an_order_are_asked_about_again_after_a_lost_answer(world: World) -> None:
+    world.bts.lines = (AcknowledgedLine(ean=ARTICLE, quantity=2, status=LineStatus.SUBSTITUTED, substitute="1"),)
+    order = world.quoted()
+    first = world.run(world.submission.submit_purchase_order, submit(order))
+    again = world.run(world.submission.submit_purchase_order, submit(order), attempt=2)
+    assert first.task is not None
+    assert again.task is not None
+    assert again.task.task_id == first.task.task_id
+
+
+def test_after_some_sendings_a_person_decides(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
     world.bts.on_find = answering(ABSENT)
     for sending in range(1, MOST_SENDINGS):
         assert settle(world, order, at=START + sending * HOUR).verdict is StepVerdict.INTERRUPTED
@@ -141,6 +288,16 @@ def test_what_stays_unsure_is_looked_at_again_and_then_asked_about_once(world: W
     assert world.only("SELECT evidence FROM tasks")["evidence"]["looked"] == "no receipt yet"
 
 
+@pytest.mark.parametrize("answer", [FOUND, ABSENT])
+def test_what_is_found_out_closes_the_question(world: World, answer: Lookup) -> None:
+    order = in_doubt(world, DoubtMeans.PROOF)
+    world.bts.on_find = answering(UNSURE)
+    settle(world, order, at=START + 6 * HOUR)
+    world.bts.on_find = answering(answer)
+    settle(world, order, at=START + 7 * HOUR, look_now=True)
+    assert (world.tasks(), world.tasks("obsolete")) == ([], ["submit_unknown"])
+
+
 def test_a_supplier_that_does_not_answer_is_asked_until_the_deadline(world: World) -> None:
     order = in_doubt(world, DoubtMeans.LOOK_UP)
     world.bts.on_find = answering(Unavailable("find: no answer", code="ReadTimeout"))
@@ -149,12 +306,29 @@ def test_a_supplier_that_does_not_answer_is_asked_until_the_deadline(world: Worl
     assert settle(world, order, at=START + 6 * HOUR).task is not None
 
 
+def test_a_supplier_that_asks_to_wait_longer_than_the_deadline_keeps_nobody_from_being_asked(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    world.bts.on_find = answering(Throttled("find: asked to wait", code="http_429", retry_after=1000 * HOUR))
+    with pytest.raises(ApplicationError, match="http_429") as waits:
+        settle(world, order, at=START + HOUR)
+    assert waits.value.next_retry_delay == 5 * HOUR
+
+
+def test_a_supplier_that_asks_to_wait_for_weeks_is_asked_again_after_a_day(world: World) -> None:
+    def throttled(_order: SupplierOrder) -> None:
+        raise Throttled("place: asked to wait", code="http_429", retry_after=1000 * HOUR)
+
+    world.bts.on_place = throttled
+    order = world.quoted()
+    with pytest.raises(ApplicationError) as waits:
+        world.run(world.submission.submit_purchase_order, submit(order))
+    assert waits.value.next_retry_delay == 24 * HOUR
+
+
 def test_a_person_who_was_quicker_has_the_last_word(world: World) -> None:
     order = in_doubt(world, DoubtMeans.LOOK_UP)
 
     def confirmed_meanwhile(_order: SupplierOrder) -> Lookup:
-        from models.contracts import ConfirmRequest
-
         confirm = ConfirmRequest(**ref(order).model_dump(), supplier_number="B1")
         world.run(world.submission.confirm_submission, confirm)
         return ABSENT

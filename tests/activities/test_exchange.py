@@ -73,6 +73,17 @@ def test_a_document_is_kept_as_it_came_applied_and_put_away(exchange: Exchange, 
     assert state(exchange, order) is SupplierState.ACKNOWLEDGED
 
 
+def test_a_document_that_can_not_be_put_away_holds_up_nothing_behind_it(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    exchange.partner.stuck = exchange.arrives(accepted(order))
+    behind = exchange.arrives(shipped(order))
+    for _ in range(2):
+        exchange.round()
+    assert documents(exchange, "state", "repeats") == [("applied", 1), ("applied", 0)]
+    assert (exchange.lies_in("inbox"), exchange.lies_in("archive")) == ([exchange.partner.stuck], [behind])
+
+
 def test_a_round_without_news_waits_for_the_next_by_retry(exchange: Exchange) -> None:
     assert exchange.round() is None
     assert exchange.message == "0 picked up, 0 sent; next round 02 Mar 09:05:00Z"

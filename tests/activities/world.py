@@ -277,14 +277,16 @@ class World:
             row["category"] for row in self.rows("SELECT category FROM tasks WHERE state = :s ORDER BY id", s=state)
         ]
 
-    def sell(self, *quantities: int, test: bool = False, email: str = "planted@planted.example") -> OrderRequest:
+    def sell(
+        self, *quantities: int, test: bool = False, email: str = "planted@planted.example", ean: str = ARTICLE
+    ) -> OrderRequest:
         """Take in a paid order with one line per quantity, all of one article."""
         number = next(_ids)
         lines = [
             {"line_id": f"{number}-{position}", "quantity": quantity, "unit_price": "12.50", "variant_id": "900"}
             for position, quantity in enumerate(quantities or (2,), 1)
         ]
-        self.shop.barcodes |= {str(line["line_id"]): ARTICLE for line in lines}
+        self.shop.barcodes |= {str(line["line_id"]): ean for line in lines}
         document = {
             "storefront_order_id": str(5_000_000 + number),
             "name": f"#{1000 + number}",

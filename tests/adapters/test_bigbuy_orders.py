@@ -333,7 +333,7 @@ def test_a_process_that_ends_around_sending_leaves_one_order_or_a_question(
     if lookup.verdict is LookupVerdict.ABSENT:
         ports(version).place_order(wanted)
     assert (lookup.verdict is LookupVerdict.UNSURE) == (FAR in references)
-    assert len(books(url)) == len(references) if FAR in references else 1
+    assert len(books(url)) == (len(references) if FAR in references else 1)
     assert {one["number"] for one in books(url)} == {wanted.number}
 
 

@@ -169,7 +169,13 @@ def test_a_forwarded_mail_is_a_persons_to_read(subject: str) -> None:
 
 
 def test_an_attachment_may_say_otherwise_unless_it_is_our_own() -> None:
-    for name, reason in (("confirmation.pdf", "attachment"), ("DW-1-11.pdf", "")):
+    for name, reason in (
+        ("confirmation.pdf", "attachment"),
+        ("DW-1-11_confirmation.pdf", "attachment"),
+        ("DW-1-11.xlsx", "attachment"),
+        ("DW-1-11.pdf", ""),
+        ("DW-1-11 (1).PDF", ""),
+    ):
         mail = EmailMessage(policy=SMTP)
         for header, value in read_headers(written()).items():
             mail[header] = value

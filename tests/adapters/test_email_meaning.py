@@ -19,6 +19,7 @@ from tests.adapters.mail_letters import LINES, QUOTE, read, told, unclear, writt
         "D’accord, nous confirmons votre commande DW-1-11.",
         "Ordine accettato, va bene.",
         "Confirmed" + QUOTE,
+        "Dear John Smith,\nthank you, we confirm your order.\n\nAna Olmo\nOlmo GmbH",
     ],
 )
 def test_an_acceptance_is_read_in_five_languages(text: str) -> None:
@@ -139,10 +140,48 @@ def test_a_shipment_names_its_parcels(text: str, trackings: list[str], carrier: 
         ("The first article is confirmed", "condition"),
         ("Pas de problème, commande confirmée", "negated"),
         ("Il pagamento non è confermato", "negated"),
+        ("Your order wasn't accepted", "negated"),
+        ("Your order hasn`t been confirmed", "negated"),
+        ("Die Bestellung wurde niemals bestätigt", "negated"),
+        ("El pedido jamás fue confirmado", "negated"),
+        ("La commande n'est acceptée", "negated"),
+        ("Rien accepté", "negated"),
+        ("Accettato senza la sedia", "negated"),
+        ("We confirm the cancellation of your order", "other_words"),
+        ("Wir bestätigen die Stornierung Ihrer Bestellung", "other_words"),
+        ("Confirmamos la anulación de su pedido", "other_words"),
+        ("Nous confirmons l'annulation de votre commande", "other_words"),
+        ("Confermiamo l'annullamento del vostro ordine", "other_words"),
+        ("Wir bestätigen den Eingang Ihrer Bestellung", "other_words"),
+        ("Accepted once payment is received", "other_words"),
+        ("Accepted apart from the chair", "other_words"),
+        ("Bestätigt bis auf den Stuhl", "other_words"),
+        ("Accepted:\n\nBlue Chair", "other_words"),
+        ("Out of stock, back next week", "not_final"),
+        ("Agotado, llega la próxima semana", "not_final"),
+        ("Rupture de stock, réassort la semaine prochaine", "not_final"),
+        ("The chair is out of stock", "other_words"),
     ],
 )
 def test_what_is_not_certain_is_a_persons_to_read(text: str, reason: str) -> None:
     assert unclear(told(text)) == reason
+
+
+@pytest.mark.parametrize("above", ["", "Accepted.\n\nOn Mon, 2 Mar 2026, Orders <orders@shop.example> wrote:\n"])
+def test_what_stands_between_quoted_lines_is_part_of_the_answer(above: str) -> None:
+    text = f"{above}> 2 x 4006381333931\nThe second one we cannot deliver.\n> 1 x 4006381333948\n"
+    assert unclear(told(text)) == "condition"
+
+
+def test_a_refusal_between_quoted_lines_is_no_reply_without_a_word() -> None:
+    news = told("> Purchase order DW-1-11\nSorry, we are out of stock.\n> 1 x 4006381333948\n")
+    assert isinstance(news, OrderAcknowledged)
+    assert news.state is SupplierState.CANCELLED
+
+
+def test_letters_that_only_look_like_ours_make_no_number() -> None:
+    assert unclear(told("Shipped, tracking number 1234567\u212a89")) == "numbers"
+    assert not read(written("accepted", Subject="Re: [PO:DW-1-1\u212a]", In_Reply_To=None)).news[0].number
 
 
 def test_a_suppliers_own_words_count() -> None:
@@ -162,6 +201,7 @@ def test_a_suppliers_own_words_count() -> None:
         ("We confirm your order", None),
         ("We have not cancelled it", None),
         ("Cancelled? No idea", None),
+        ("The chair is cancelled", None),
     ],
 )
 def test_an_answer_to_a_cancellation_is_read_as_one(text: str, expected: bool | None) -> None:

@@ -15,6 +15,7 @@ from adapters.suppliers.email import order_papers
 from adapters.suppliers.email.adapter import EmailSupplier, build
 from adapters.suppliers.email.outgoing import recipient_of
 from dropwright.testing.contract import CUSTOMER
+from models.calls import CallRecord
 from models.exchange import DocumentKind, DocumentState
 from models.suppliers import Cancellation, DoubtMeans, LookupVerdict, SupplierState
 from sandbox.mail_partner import CREDENTIALS
@@ -68,17 +69,21 @@ def test_an_order_leaves_as_plain_text_with_its_papers(world: MailWorld) -> None
     ]
 
 
-def test_the_page_of_the_supplier_is_named_where_there_is_one(world: MailWorld) -> None:
+def test_the_page_of_the_supplier_is_named_where_there_is_one_and_its_link_kept_in_no_record(world: MailWorld) -> None:
+    calls: list[CallRecord] = []
+    link = f"https://shop.example/s/{'Az09-_' * 10}"
     port = build(
         settings=settings(profile(world.app.smtp_port, None)),
         supplier_id="olmo",
         secrets=lambda _: CREDENTIALS[1],
-        sink=lambda _: None,
+        sink=calls.append,
         documents=world.desk,
-        link_for=lambda number: f"https://shop.example/p/{number}",
+        link_for=lambda _: link,
     )
     port.place_order(world.order())
-    assert "https://shop.example/p/DW-1-11" in sent_mail(world).get_body().get_content()
+    assert link in sent_mail(world).get_body().get_content()
+    assert "[PO:DW-1-11]" in calls[0].request
+    assert "Az09-_" not in calls[0].request
 
 
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\u2028", "\x00", "\x85"])

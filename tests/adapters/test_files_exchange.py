@@ -109,13 +109,14 @@ class TestDefects:
 
 
 class TestDoubt:
-    def test_nothing_is_sent_again_before_it_is_settled(self, servers: FileServers) -> None:
+    def test_nothing_is_sent_again_before_it_was_looked_for(self, servers: FileServers) -> None:
         at = files(servers)
         servers.uploads.plan("rename_lost")
-        for _ in range(2):
-            with pytest.raises(Doubtful):
-                at.port.place_order(at.order())
-            at.partner.work()
+        with pytest.raises(Doubtful):
+            at.port.place_order(at.order())
+        at.partner.work()
+        assert at.port.place_order(at.order()).supplier_number == "DW-1-11"
+        at.partner.work()
         assert len(at.partner.orders) == 1
         assert at.port.find_order(at.order()).verdict is LookupVerdict.FOUND
 
@@ -126,12 +127,21 @@ class TestDoubt:
             at.port.place_order(at.order())
         at.partner.work()
         assert at.port.find_order(at.order()).verdict is LookupVerdict.UNSURE
-        with pytest.raises(Doubtful):
-            at.port.place_order(at.order())
         at.partner.answer("DW-1-11", [])
         at.round()
         assert at.port.find_order(at.order()).verdict is LookupVerdict.FOUND
         assert len(at.partner.orders) == 1
+
+    def test_on_a_persons_word_the_same_file_leaves_again(self, servers: FileServers) -> None:
+        at = files(servers, partner={"keeps_archive": False, "acknowledges": False}, remote={"partner_archive": ""})
+        servers.uploads.plan("rename_lost")
+        with pytest.raises(Doubtful):
+            at.port.place_order(at.order())
+        at.partner.work()
+        assert at.port.find_order(at.order()).verdict is LookupVerdict.UNSURE
+        assert at.port.place_order(at.order()).supplier_number == "DW-1-11"
+        assert at.outbox() == [at.desk.outgoing[0].name]
+        assert len(at.desk.outgoing) == 1
 
     @pytest.mark.parametrize("kind", ["write_dropped", "disk_full", "rename_refused"])
     def test_what_surely_has_not_left_is_simply_tried_again(self, servers: FileServers, kind: str) -> None:

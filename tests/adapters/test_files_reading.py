@@ -34,7 +34,7 @@ def lines_of(number: str) -> Sequence[SupplierLine]:
 
 
 def read(name: str, body: str | bytes, **changes: Any) -> Reading:
-    kinds = {kind: {} for kind in ("acknowledgements", "shipments", "invoices", "cancellation_answers")}
+    kinds: dict[str, Any] = {kind: {} for kind in ("acknowledgements", "shipments", "invoices", "cancellation_answers")}
     profile = FilesProfile.model_validate({"partner": "acme", "remote": {"url": "file:///edi"}, **kinds, **changes})
     raw = body.encode() if isinstance(body, str) else body
     return read_file(profile, "EUR", lines_of, Incoming(name=name, place=name, body=raw))
@@ -326,6 +326,23 @@ class TestXml:
     def test_a_document_cut_off_or_armed_is_refused(self, body: str, code: str) -> None:
         reading = read("ship_1.xml", body, shipments={"format": "xml", "columns": XML_COLUMNS})
         assert reading.refused.partition(":")[0] == code
+
+
+def test_configured_words_are_compared_without_case() -> None:
+    answers = {"cancelled": ["Storniert"], "too_late": ["Zu spät"]}
+    reading = read("cancelled_1.csv", "po_number,answer\r\nDW-1-11,STORNIERT\r\n", cancellation_answers=answers)
+    assert reading.news == (CancelAnswered(number="DW-1-11", cancelled=True),)
+    columns = {"number": "po", "tracking": "tracking", "complete": "last"}
+    body = "po,tracking,last\r\nDW-1-11,T-100000,JA\r\n"
+    (news,) = read("ship_1.csv", body, shipments={"columns": columns, "last_words": ["Ja"]}).news
+    assert isinstance(news, OrderShipped)
+    assert news.complete is True
+
+
+def test_a_file_of_one_order_may_have_very_many_rows() -> None:
+    columns = {"number": "po", "shipment": "shipment", "tracking": "tracking"}
+    body = "po,shipment,tracking\r\n" + "".join(f"DW-1-11,S{n},T-{n:06}\r\n" for n in range(20_000))
+    assert len(read("ship_1.csv", body, shipments={"columns": columns}).news) == 20_000
 
 
 def acknowledged_without_end(layout: dict[str, Any]) -> OrderAcknowledged:

@@ -169,3 +169,26 @@ def test_a_name_tells_type_partner_time_and_control_number() -> None:
 def test_a_profile_that_can_not_work_is_said_where_it_is_written(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         FilesProfile.model_validate({"partner": "acme", "remote": REMOTE, **wrong})
+
+
+@pytest.mark.parametrize("sign", ["\uff1b", "\u037e", "\uff02"])
+def test_a_sign_that_becomes_a_delimiter_in_the_partners_encoding_stays_in_its_cell(sign: str) -> None:
+    address = ADDRESS.model_copy(update={"name": f"Zaphyra{sign}9999{sign}Quillfeather"})
+    order = ORDER.model_copy(update={"address": address})
+    body = written(order, delimiter=";", encoding="cp1252")
+    rows = list(csv.reader(io.StringIO(body.decode("cp1252")), delimiter=";"))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    like = '"' if sign == "\uff02" else ";"
+    assert rows[1][8] == f"Zaphyra{like}9999{like}Quillfeather"
+
+
+def test_a_likeness_of_a_formula_is_neutralised_too() -> None:
+    order = ORDER.model_copy(update={"address": ADDRESS.model_copy(update={"name": "\uff1d1+1"})})
+    rows = list(csv.reader(io.StringIO(written(order, encoding="cp1252", for_people=True).decode("cp1252"))))
+    assert rows[1][8] == "'=1+1"
+
+
+def test_what_xml_can_not_hold_is_no_letter() -> None:
+    order = ORDER.model_copy(update={"address": ADDRESS.model_copy(update={"name": "Zaphyra\ufffe\x00Q"})})
+    body = written(order, format="xml", columns={"name": "ship_name"}, record="line", root="orders")
+    assert ElementTree.fromstring(body).findtext("line/name") == "Zaphyra Q"

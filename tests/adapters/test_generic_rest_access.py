@@ -120,6 +120,24 @@ def test_a_token_is_used_until_shortly_before_its_end() -> None:
     ]
 
 
+def test_a_token_that_another_thread_has_renewed_meanwhile_is_tried_and_not_thrown_away() -> None:
+    now, answers = [0.0], iter(["first", "second", "third"])
+
+    class Api:
+        def ask(self, *_: Any, **__: Any) -> Any:
+            return httpx.Response(200, json={"access_token": next(answers), "expires_in": "3600"})
+
+    terms = RestProfile.model_validate(generic_rest.by_look_up()).authentication
+    token = LentToken(terms, "secret", Api(), clock=lambda: now[0])  # type: ignore[arg-type]
+    ended = token.headers()
+    now[0] = 60.0
+    assert token.renew(ended)
+    assert token.headers() == {"Authorization": "Bearer second"}
+    assert token.renew(ended)
+    assert token.headers() == {"Authorization": "Bearer second"}
+    assert not token.renew(token.headers())
+
+
 # Webhooks.
 
 

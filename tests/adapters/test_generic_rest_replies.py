@@ -21,7 +21,7 @@ from adapters.suppliers.generic_rest import feeds, judging, placing, rehearsing,
 from adapters.suppliers.generic_rest.profile import OrderReading, Recorded, RestProfile
 from adapters.suppliers.generic_rest.replies import Reader
 from models.feeds import FeedKind
-from models.suppliers import PlacedOrder, SupplierState
+from models.suppliers import LookupVerdict, PlacedOrder, SupplierState
 from tests.adapters import generic_rest
 
 PROFILE = RestProfile.model_validate(generic_rest.profile())
@@ -111,6 +111,22 @@ def test_an_order_of_another_number_is_not_taken_for_ours() -> None:
     document = {"data": [{"id": "A-2", "reference": "DW-2-11", "state": "ACCEPTED"}]}
     with pytest.raises(UnexpectedReply):
         replies.read_lookup(PROFILE, call, document, "DW-1-11")
+
+
+def test_only_an_empty_list_shows_that_there_is_no_order() -> None:
+    call = PROFILE.operations.find_order
+    assert call is not None
+    assert replies.read_lookup(PROFILE, call, {"data": []}, "DW-1-11").verdict is LookupVerdict.ABSENT
+    for error in ({"error": "try again later"}, {"data": None}, {}, None, "ok"):
+        with pytest.raises(UnexpectedReply):
+            replies.read_lookup(PROFILE, call, error, "DW-1-11")
+
+
+def test_where_successes_are_told_from_errors_null_is_no_order() -> None:
+    profile = RestProfile.model_validate(generic_rest.profile(success="code == `0`"))
+    call = profile.operations.find_order
+    assert call is not None
+    assert replies.read_lookup(profile, call, {"code": 0}, "DW-1-11").verdict is LookupVerdict.ABSENT
 
 
 def test_a_success_may_be_more_than_its_status() -> None:

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from adapters.errors import AccountHold, AuthenticationFailed, Doubtful, Refused
-from adapters.suppliers.printful.adapter import Printful
+from adapters.errors import AccountHold, AuthenticationFailed, Doubtful, NotSent, Refused
+from adapters.suppliers.printful.adapter import Printful, build
 from dropwright.testing.contract import CUSTOMER, MADRID
 from models.suppliers import Cancellation, LookupVerdict, SupplierLine, SupplierOrder, SupplierState
 from sandbox.catalogue import plain_eans
-from sandbox.printful import STORE_ID, create_app
+from sandbox.printful import DEFAULT_TOKEN, STORE_ID, create_app
 from tests.adapters import printful
 from tests.adapters.loopback import HTTP, Stage, stage
 
@@ -72,6 +72,24 @@ def test_an_account_that_can_not_pay_keeps_its_draft_and_orders_later(url: str, 
     sandbox(url, refuse=None)
     assert port.place_order(order()).state is SupplierState.ACKNOWLEDGED
     assert [one["number"] for one in ledger(url)["orders"]] == ["DW-1-11"]
+
+
+def test_a_draft_that_took_all_the_time_there_was_is_not_confirmed_any_more(url: str) -> None:
+    hasty = printful.settings(url, submit_timeout="200ms", read_timeout="2s")
+    secrets = {"PRINTFUL_TOKEN": DEFAULT_TOKEN, "PRINTFUL_HOOK": printful.PATH_SECRET}
+    port = build(settings=hasty, supplier_id="pf", secrets=secrets.__getitem__, sink=lambda _call: None)
+    sandbox(url, refuse=[402, "PaymentRequired", "No billing method"])
+    with pytest.raises(AccountHold):
+        port.place_order(order())
+    sandbox(url, refuse=None)
+    rule = {"operation": "GET /orders/@", "kind": "latency", "milliseconds": 300, "times": 1}
+    HTTP.post(f"{url}/_sandbox/faults", json={"rules": [rule]}).raise_for_status()
+    with pytest.raises(NotSent) as caught:
+        port.place_order(order())
+    port.close()
+
+    assert caught.value.code == "out_of_time"
+    assert ledger(url)["orders"] == []
 
 
 def test_a_draft_that_is_refused_orders_nothing(url: str, port: Printful) -> None:

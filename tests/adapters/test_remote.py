@@ -173,6 +173,19 @@ class TestEveryTransport:
             "ack_1-1.csv": b"second",
         }
 
+    def test_a_name_that_comes_every_day_finds_room_in_the_archive(
+        self, at: Callable[[str], Place], scheme: str
+    ) -> None:
+        place = at(scheme)
+        with opened(place) as folder:
+            for day in range(1, 13):
+                (place.root / "out" / "ack.csv").write_bytes(b"x" * day)
+                (entry,) = folder.ready(["*.csv"])
+                folder.move(entry, "out/archive")
+        kept = sorted((place.root / "out" / "archive").iterdir())
+        assert sorted(path.stat().st_size for path in kept) == list(range(1, 13))
+        assert all(path.suffix == ".csv" for path in kept)
+
     def test_a_document_above_fifty_megabytes_is_not_read(
         self, at: Callable[[str], Place], scheme: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -371,6 +384,15 @@ settings = RemoteSettings(url=url, username="feeds", password_env="EDI_PASSWORD"
 with open_folder(settings, lambda _: "open sesame", RemoteTimeouts()) as folder:
     folder.upload("orders.csv", body.encode() * 50_000)
 """
+
+
+def test_a_link_laid_in_a_mounted_folder_leads_nowhere(at: Callable[[str], Place], tmp_path: Path) -> None:
+    place, elsewhere = at("file"), tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"ours")
+    (place.root / "in" / f".{NAME}.tmp").symlink_to(elsewhere)
+    with opened(place) as folder, pytest.raises(NotSent):
+        folder.upload(NAME, BODY)
+    assert elsewhere.read_bytes() == b"ours"
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -99,3 +99,8 @@ def test_a_plan_reaches_as_far_as_it_must_and_keeps_its_own_checks(plan: list[in
     assert list(reached[: len(intervals)]) == intervals
     assert sum(reached, timedelta(0)) >= max(sum(intervals, timedelta(0)), span * HOUR)
     assert len(reached) <= len(intervals) + MOST_FURTHER_CHECKS
+
+
+def test_a_day_that_is_too_far_away_is_none() -> None:
+    lines = [said(2, expected_on=date.max), said(1, expected_on=SHIP_BY)]
+    assert judge(ORDERED, lines, RULES, ship_by=None, today=TODAY).expected_on == SHIP_BY

@@ -7,11 +7,13 @@ import tomllib
 import pytest
 
 from adapters import errors
-from adapters.ports import SupplierPort
+from adapters.ports import ExchangingPort, ListeningPort, SupplierPort
 from models.commands import Command, CommandName
 from models.configuration import Channel, Configuration, Supplier
 from models.statuses import ORDER_ENDINGS, PURCHASE_ORDER_ENDINGS
+from models.suppliers import Capabilities
 from models.tasks import TaskCategory, TaskDraft
+from sandbox.faults import Kind
 from tests.docs.reading import PAGES, Block, blocks, named, read, rows
 from workflows import search_attributes
 from workflows.decisions import presentation, questions
@@ -122,8 +124,11 @@ def test_every_piece_of_python_can_be_read(block: Block) -> None:
 
 
 def test_the_integrators_guide_names_the_whole_port_and_every_failure() -> None:
-    guide = read("docs/adding-a-supplier.md")
-    members = [name for name, _ in inspect.getmembers(SupplierPort) if not name.startswith("_")]
+    guide = read("docs/adapters.md")
+    ports = (SupplierPort, ListeningPort, ExchangingPort)
+    members = [name for port in ports for name, _ in inspect.getmembers(port) if not name.startswith("_")]
     assert [name for name in members if name != "close" and f"`{name}" not in guide] == []
-    for_orders = {"NotSent", "Throttled", "Refused", "AccountHold", "AuthenticationFailed", "Doubtful"}
+    assert [name for name in Capabilities.model_fields if f"`{name}`" not in guide] == []
+    assert [name for name in Kind if f"`{name}`" not in guide] == []
+    for_orders = {"NotSent", "Throttled", "Refused", "AccountHold", "AuthenticationFailed", "Doubtful", "Unavailable"}
     assert all(f"`{name}" in guide and hasattr(errors, name) for name in for_orders)

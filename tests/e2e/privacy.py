@@ -41,6 +41,12 @@ OPEN_TABLES = (
     "reservations",
     "route_pins",
     "scorecards",
+    "partner_news",
+    "partner_facts",
+    "acknowledged_lines",
+    "supplier_invoices",
+    "breakers",
+    "reply_shapes",
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,8 +91,8 @@ def test_every_order_of_the_demo_ends_where_its_script_says(finished: Finished) 
 
     assert report["problems"] == [], text
     assert code == 0
-    assert report["orders"] == 33
-    assert report["by_state"] == {"shipped": 28, "cancelled": 4, "test_placed": 1}
+    assert report["orders"] == 43
+    assert report["by_state"] == {"shipped": 38, "cancelled": 4, "test_placed": 1}
 
 
 def test_the_demo_loses_nothing_and_orders_nothing_twice(finished: Finished) -> None:
@@ -99,16 +100,46 @@ def test_the_demo_loses_nothing_and_orders_nothing_twice(finished: Finished) -> 
 
     assert report["lost"] == 0
     assert report["duplicates"] == 0
-    assert report["supplier_orders_placed"] == report["supplier_orders_expected"] == 33
+    assert report["supplier_orders_placed"] == report["supplier_orders_expected"] == 44
 
 
 def test_the_demo_counts_what_people_were_told_and_asked(finished: Finished) -> None:
     report = finished[2]
 
-    assert report["customer_messages"] == 31
-    assert report["internal_alerts"] == 4
-    assert report["tasks_opened"] == 16
-    assert report["tasks_answered"] == 15  # one was answered by the customer, in the shop
+    assert report["customer_messages"] == 42
+    assert report["internal_alerts"] == 7
+    assert report["tasks_opened"] == 17
+    assert report["tasks_answered"] == 16  # one was answered by the customer, in the shop
+
+
+def test_the_demo_orders_over_every_channel_and_says_which_order_went_over_which(finished: Finished) -> None:
+    _, text, report, _ = finished
+
+    assert report["channels"] == {
+        "REST": 34,
+        "pick list": 2,
+        "REST/TOML": 2,
+        "X12/SFTP": 1,
+        "files/SFTP": 1,
+        "e-mail": 2,
+    }
+    by_order = report["channels_by_order"]
+    for channel, supplier in (("X12/SFTP", "Northwind Supply"), ("e-mail", "Taller Rosa")):
+        listed = next(line for line in text.splitlines() if line.startswith(channel) and supplier in line)
+        assert [order for order, channels in by_order.items() if channel in channels] == re.findall(r"#\d+", listed)
+
+
+def test_the_demo_settles_lost_answers_by_each_channels_own_means_and_asks_a_person_only_where_there_is_none(
+    finished: Finished,
+) -> None:
+    report = finished[2]
+
+    assert report["doubts"] == 5
+    assert report["doubts_settled_without_a_person"] == 3
+
+
+def test_outages_in_the_demo_become_incidents_that_end(finished: Finished) -> None:
+    assert finished[2]["incidents"] == {"opened": 2, "closed": 2}
 
 
 def test_a_bad_feed_of_the_demo_changes_nothing_and_a_jumped_cost_is_held(finished: Finished) -> None:

@@ -21,7 +21,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.database.migrate import upgrade
-from models.identifiers import MAIL_WORKFLOW_ID, ORDERS_QUEUE, straggler_workflow_id
+from models.identifiers import MAIL_WORKFLOW_ID, ORDERS_QUEUE, incident_workflow_id, straggler_workflow_id
+from models.incidents import Trouble
 from sandbox import btswholesaler
 from sandbox.serving import serving
 from starter.places import run_directory
@@ -63,6 +64,7 @@ NOT_REPLAYED = frozenset(
     }
 )
 SHIPS_AFTER = 0.5  # seconds
+INCIDENTS = {"account-held-until-it-is-put-right": incident_workflow_id("bts", Trouble.ACCOUNT_HOLD)}
 
 
 def main() -> int:
@@ -173,6 +175,8 @@ async def _write_scene(client: Client, scene: Scene, name: str) -> None:
         await _write(client, row["workflow_id"], f"purchase-order-{name}{f'-{number}' if number > 1 else ''}")
         await _write(client, straggler_workflow_id(row["number"]), f"straggler-{name}")
     await _write(client, f"foreign/{scene.workflow_id}", f"order-{name}-foreign")
+    if one_incident := INCIDENTS.get(name):
+        await _write(client, one_incident, f"incident-{name}")
 
 
 async def _record_services(world: World) -> None:

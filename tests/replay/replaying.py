@@ -44,7 +44,7 @@ class Recorded:
         """What its workflow returned; None where it has not ended, or returned nothing."""
         completed = self.history.events[-1].workflow_execution_completed_event_attributes
         payloads = completed.result.payloads
-        result: dict[str, Any] | None = json.loads(payloads[0].data) if payloads else None
+        result: dict[str, Any] | None = json.loads(payloads[0].data) if payloads and payloads[0].data else None
         return result
 
     def text(self) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from adapters.database import orders
 from models.identifiers import ORDERS_QUEUE
+from models.incidents import Trouble
 from sandbox.catalogue import plain_eans
 from tests.replay.stage import (
     ALSO_ONLY_AT_FIRST,
@@ -24,6 +25,7 @@ from tests.replay.stage import (
     followed,
     give_address,
     reaches,
+    seen_through,
     ship,
     steer,
 )
@@ -288,8 +290,9 @@ async def supplier_unreachable_then_released(stage: Stage) -> Scene:
 @scenario("shipped", "shipped", alone=True)
 async def account_held_until_it_is_put_right(stage: Stage) -> Scene:
     scene = await stage.sell({"refuse": "no_enough_money"})
-    await scene.waits("takes none of our orders")
+    await scene.until(lambda: scene.rows("SELECT 1 FROM incident_orders WHERE waiting"))
     scene.script(SHIPS)
+    await seen_through(scene, Trouble.ACCOUNT_HOLD)
     return scene
 
 

@@ -11,7 +11,8 @@ from activities.delivery import OrderDelivery
 from activities.intake import Intake
 from adapters.database import following, orders
 from adapters.database.configurations import ConfigurationStore
-from models.identifiers import straggler_workflow_id
+from models.identifiers import incident_workflow_id, straggler_workflow_id
+from models.incidents import Trouble
 from models.orders import Address
 from models.suppliers import TrackedParcel
 from sandbox.catalogue import plain_eans
@@ -78,6 +79,12 @@ async def deliver_after_all(scene: Scene) -> None:
 
     await world.until_async(is_told)
     assert (await watch.result())["late"]
+
+
+async def seen_through(scene: Scene, kind: Trouble) -> None:
+    """Wait until the first supplier's incident is over, and its workflow with it."""
+    incident = scene.world.client.get_workflow_handle(incident_workflow_id("bts", kind))
+    await incident.result()
 
 
 async def cancel_in_shop(scene: Scene) -> None:

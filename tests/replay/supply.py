@@ -1,5 +1,5 @@
-"""Histories of feeds, publications and reconciliations: every branch of their workflows, played by activities that answer
-as told. What the activities really do is tested elsewhere; a history holds only what they answered.
+"""Histories of feeds, publications, reconciliations and exchanges: every branch of their workflows, played by activities
+that answer as told. What the activities really do is tested elsewhere; a history holds only what they answered.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from models.identifiers import SYNC_QUEUE, publication_workflow_id, publish_queue, supplier_queue
+from models.exchange_steps import ExchangeRequest, ExchangeRound, ExchangeTold
+from models.identifiers import ORDERS_QUEUE, SYNC_QUEUE, publication_workflow_id, publish_queue, supplier_queue
 from models.sync import (
     Applied,
     Compared,
@@ -35,6 +36,7 @@ from models.sync import (
     Trigger,
 )
 from worker import SUPPLY_WORKFLOWS, workflow_runner
+from workflows.exchange import ExchangeWorkflow
 
 GIVES_UP = "gives up"
 FETCHED = Fetched(run_id=7, state=RunState.FETCHED, parts=1, bytes=60_000_000, channels=("main",))
@@ -73,6 +75,11 @@ def _publication(name: str, **answers: list[Any]) -> Played:
 def _comparison(name: str, side: Side, *, leaves: str = "", **answers: list[Any]) -> Played:
     request = ReconciliationRequest(side=side, name="bts" if side is Side.SUPPLIER else "main")
     return Played(f"reconciliation-{name}", "ReconciliationWorkflow", request, answers, leaves=leaves)
+
+
+def _exchange(name: str, *rounds: Any, **more: Any) -> Played:
+    answers = {"exchange_documents": list(rounds), "tell_of_exchange": [ExchangeTold(told=3)]}
+    return Played(f"exchange-{name}", "ExchangeWorkflow", ExchangeRequest(supplier="bts"), answers, **more)
 
 
 QUARANTINED = Judged(state=RunState.QUARANTINED, reasons=("share_to_zero",), task_id=3)
@@ -129,6 +136,8 @@ PLAYED: tuple[Played, ...] = (
         compare_supplier=[Compared(reconciliation_id=3, compared=500, drifted=400, large=True)],
         settle_reconciliation=[ReconciliationOutcome(compared=500, drifted=400, task_id=9)],
     ),
+    _exchange("told-then-ended", ExchangeRound(picked_up=3, untold=True), ExchangeRound(ended=True)),
+    _exchange("asked-for-then-stopped", ExchangeRound(untold=True), signals=("look_now", "stop")),
     Played(
         "due-started",
         "ScheduledStartWorkflow",
@@ -172,11 +181,11 @@ class Script:
 @asynccontextmanager
 async def _workers(client: Client, script: Script) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        for queue in (SYNC_QUEUE, supplier_queue("bts"), publish_queue("main")):
+        for queue in (SYNC_QUEUE, ORDERS_QUEUE, supplier_queue("bts"), publish_queue("main")):
             worker = Worker(
                 client,
                 task_queue=queue,
-                workflows=SUPPLY_WORKFLOWS if queue == SYNC_QUEUE else [],
+                workflows=[*SUPPLY_WORKFLOWS, ExchangeWorkflow] if queue == SYNC_QUEUE else [],
                 activities=[script.answer],
                 workflow_runner=workflow_runner(),
             )

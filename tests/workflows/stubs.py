@@ -60,7 +60,7 @@ from models.identifiers import (
 )
 from models.money import Money
 from models.statuses import Mode, OrderState
-from models.suppliers import Capabilities, DoubtMeans, SupplierProfile
+from models.suppliers import Arrival, Capabilities, DoubtMeans, SupplierProfile
 from models.tasks import OpenTask, TaskCategory
 from starter.search_attributes import wanted
 from worker import ORDER_WORKFLOWS, build_worker
@@ -105,6 +105,7 @@ class Part:
     """What one supplier says of one order. Polls answer once so much time has passed since the supplier's confirmation."""
 
     cancels: bool = False
+    acknowledgement: Arrival = Arrival.POLL
     reroute_silent: bool = False
     reroute_down_after: timedelta | None = None
     unreachable: timedelta = timedelta(0)
@@ -124,7 +125,12 @@ class Part:
             supplier=supplier,
             display_name=supplier.upper(),
             capabilities=Capabilities(
-                live_rates=False, live_stock=False, doubt=DoubtMeans.NONE, cancel=self.cancels, test_orders=False
+                live_rates=False,
+                live_stock=False,
+                doubt=DoubtMeans.NONE,
+                cancel=self.cancels,
+                acknowledgement=self.acknowledgement,
+                test_orders=False,
             ),
             tracking_plan=(24 * HOUR,) * 4,
             final_check_grace=HOUR,

@@ -209,7 +209,9 @@ STARTS: dict[str, list[Payload]] = {
 }
 
 
-@pytest.mark.parametrize("workflow", ["OrderWorkflow", "PurchaseOrderWorkflow", "StragglerWorkflow", "IncidentWorkflow"])
+@pytest.mark.parametrize(
+    "workflow", ["OrderWorkflow", "PurchaseOrderWorkflow", "StragglerWorkflow", "IncidentWorkflow"]
+)
 async def test_a_start_with_malformed_input_fails_that_workflow_and_is_not_tried_for_ever(
     world: World, workflow: str
 ) -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from models.commands import CommandName
 from models.contracts import StepResult, StepVerdict, Submission
 from models.statuses import OrderState, PurchaseOrderState
+from models.suppliers import Arrival
 from models.tasks import TaskCategory
 from starter.temporal_server import TemporalServer
 from tests.workflows.namespaces import client_of_new_namespace
@@ -21,6 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 UNKNOWN = Submission(verdict=StepVerdict.UNKNOWN)
 AGAIN = Submission(verdict=StepVerdict.INTERRUPTED)
 NEVER = timedelta(days=3000)
+LATER = 20 * HOUR  # before the backstop
 AT_ONCE = timedelta(0)
 
 
@@ -78,7 +82,7 @@ async def test_an_order_that_is_proven_absent_is_sent_again(stage: Stage) -> Non
 
 
 async def test_news_of_the_supplier_settle_it_before_its_plan_would(live: Stage) -> None:
-    play = Play({"a": quick(submission=UNKNOWN, doubts=[(NEVER, found())])}).plan("a")
+    play = Play({"a": quick(submission=UNKNOWN, doubts=[(LATER, found())])}).plan("a")
     handle = await live.begin(play)
     await soon(live, lambda: "settle_doubt" in play.calls)
     await tell(live, play)
@@ -110,6 +114,67 @@ async def test_a_receipt_that_comes_while_a_person_is_asked_answers_the_question
     assert play.commands == []
 
 
+async def test_absence_that_is_proven_while_a_person_is_asked_sends_it_again(live: Stage) -> None:
+    play = Play({"a": quick(submission=UNKNOWN, doubts=[(AT_ONCE, asked()), (NEVER, AGAIN)])}).plan("a")
+    handle = await live.begin(play)
+    await soon(live, lambda: play.open_task(TaskCategory.SUBMIT_UNKNOWN))
+    await live.reaches(play.workflow_id("a"), "SubmitUnknown")
+    await tell(live, play)
+
+    assert await live.ending(handle, play) is OrderState.SHIPPED
+    assert play.calls.count("submit_purchase_order") == 2
+    assert play.commands == []
+
+
+async def overtaken(live: Stage, play: Play, command: CommandName, **fields: Any) -> WorkflowHandle[Any, Any]:
+    """Have a person answer while the supplier's own means are looked at once more."""
+    handle = await live.begin(play)
+    await soon(live, lambda: play.open_task(TaskCategory.SUBMIT_UNKNOWN))
+    await live.reaches(play.workflow_id("a"), "SubmitUnknown")
+    gate = play.gates["settle_doubt"] = Event()
+    await tell(live, play)
+    await soon(live, lambda: play.calls.count("settle_doubt") == 2)
+    await live.say(play.workflow_id("a"), command, **fields)
+    gate.set()
+    return handle
+
+
+async def test_a_cancel_that_crosses_the_proof_that_it_is_there_is_asked_for_there(live: Stage) -> None:
+    part = quick(submission=UNKNOWN, cancels=True, doubts=[(AT_ONCE, asked()), (NEVER, found())])
+    play = Play({"a": part}).plan("a")
+    handle = await overtaken(live, play, CommandName.CANCEL)
+
+    await live.ending(handle, play)
+    assert "cancel_at_supplier" in play.calls
+    assert [one.ending for one in play.ended] == [PurchaseOrderState.CANCELLED]
+
+
+async def test_a_person_who_has_seen_it_is_believed_whatever_a_look_has_missed(live: Stage) -> None:
+    part = quick(submission=UNKNOWN, doubts=[(AT_ONCE, asked()), (NEVER, AGAIN)])
+    play = Play({"a": part}).plan("a")
+    handle = await overtaken(live, play, CommandName.CONFIRM_SUBMISSION, supplier_number="B1")
+
+    assert await live.ending(handle, play) is OrderState.SHIPPED
+    assert play.calls.count("confirm_submission") == 1
+    assert play.calls.count("submit_purchase_order") == 1
+
+
+async def test_a_look_that_comes_to_no_end_is_a_persons_to_say(stage: Stage) -> None:
+    play = Play({"a": Part(submission=UNKNOWN, doubts=[(NEVER, found())])}).plan("a")
+    handle = await stage.begin(play)
+    await stage.asked(play, TaskCategory.SUBMIT_UNKNOWN)
+    await stage.reaches(play.workflow_id("a"), "SubmitUnknown")
+    await stage.say(play.workflow_id("a"), CommandName.CONFIRM_SUBMISSION, supplier_number="B1")
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+    assert len(play.asked) == 1
+
+
+async def test_a_supplier_that_never_acknowledges_is_not_waited_for(stage: Stage) -> None:
+    play = Play({"a": Part(acknowledgement=Arrival.NONE)}).plan("a")
+    assert await stage.ending(await stage.begin(play), play) is OrderState.SHIPPED
+    assert "await_acknowledgement" not in play.calls
+
+
 async def test_news_that_prove_nothing_leave_the_question_open(live: Stage) -> None:
     same = asked()
     play = Play({"a": quick(submission=UNKNOWN, doubts=[(AT_ONCE, same), (NEVER, same)])}).plan("a")
@@ -124,7 +189,7 @@ async def test_news_that_prove_nothing_leave_the_question_open(live: Stage) -> N
 
 
 async def test_a_cancel_while_in_doubt_is_heeded_once_the_doubt_is_settled(live: Stage) -> None:
-    play = Play({"a": quick(submission=UNKNOWN, doubts=[(NEVER, AGAIN)])}).plan("a")
+    play = Play({"a": quick(submission=UNKNOWN, doubts=[(LATER, AGAIN)])}).plan("a")
     handle = await live.begin(play)
     await soon(live, lambda: "settle_doubt" in play.calls)
     await live.say(handle.id, CommandName.CANCEL)

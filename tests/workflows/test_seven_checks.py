@@ -112,7 +112,7 @@ async def test_errors_in_between_shift_none_of_the_instants(
     assert (await handle.result()).ending is OrderState.CANCELLED
 
 
-async def test_a_last_check_without_an_answer_is_told_as_unreachable(
+async def test_a_last_check_that_an_outage_swallows_is_told_as_such(
     time_skipping_env: WorkflowEnvironment, skipping_world: World
 ) -> None:
     world, article = skipping_world, plain_eans()[12]
@@ -123,7 +123,7 @@ async def test_a_last_check_without_an_answer_is_told_as_unreachable(
 
     confirmed_at, checks = checks_of(world, request)
     assert [check["answer"] for check in checks] == ["Paid"] * 6 + [None]
-    assert "unreachable" in task["question"]
+    assert "down since" in task["question"]
     ended = checks[-1]["asked_at"] - confirmed_at
     assert timedelta(hours=126) < ended <= timedelta(hours=127) + JITTER
 

@@ -14,6 +14,7 @@ from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine
 from models.supplying import Acknowledging
 
 _WHOLE = 100  # percent
+FURTHEST = timedelta(days=366)  # a date further away, e.g. 9999-12-31, says that nobody knows
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def judge(
         for line in kept
         for change in _changes(lines.get(normalise_ean(line.ean)), line, rules, ship_by=ship_by, today=today)
     ]
-    dates = [line.expected_on for line in kept if line.expected_on is not None]
+    dates = [line.expected_on for line in kept if line.expected_on is not None and line.expected_on - today <= FURTHEST]
     return Judgement(tuple(changes + _quantities(lines, kept)), max(dates, default=None))
 
 

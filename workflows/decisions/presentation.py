@@ -10,6 +10,7 @@ from models.base import format_duration
 from models.commands import CommandName
 from models.contracts import OrderRequest, PurchaseOrderRequest, Shortage, StragglerRequest
 from models.identifiers import purchase_order_workflow_id
+from models.incidents import IncidentRequest, IncidentState
 from models.sync import SyncRequest
 from models.tasks import OpenTask
 
@@ -96,6 +97,22 @@ def straggler_details(request: StragglerRequest) -> str:
     )
 
 
+def incident_details(request: IncidentRequest, state: IncidentState) -> str:
+    """Render an incident: since when, who waits, and when the supplier is tried again."""
+    heading = f"**{request.supplier}: {request.kind.replace('_', ' ')}** ({state.reason})"
+    if not state.open:
+        return "\n\n".join([heading, "It is over.", _FOOT])
+    facts = [f"Orders that wait: {state.waiting}", f"Let go: {state.released}"]
+    if state.opened_at:
+        facts.insert(0, f"Since {_instant(state.opened_at)}")
+    if state.probe_at:
+        facts.append(f"Tried again at {_instant(state.probe_at)}")
+    if not state.down:
+        facts.append("It serves us again: those that wait are let go, oldest first")
+    look = f"`dropwright incident show {state.incident_id}`; `dropwright incident probe {state.incident_id}` tries now."
+    return "\n\n".join([heading, "\n".join(f"- {fact}" for fact in facts), look, _FOOT])
+
+
 def sync_details(request: SyncRequest, run_id: int, stage: str) -> str:
     """Render a run of a feed: what it is at, and where its rows and findings are."""
     heading = f"**{request.supplier}/{request.feed}** · run {run_id or '…'} · {request.trigger}"
@@ -123,12 +140,15 @@ def purchase_order_details(
     checks: Sequence[datetime],
     *,
     held: bool,
+    down_since: datetime | None = None,
 ) -> str:
     """Render a purchase order: where it is, what is asked, and when the supplier is looked at again."""
     parts = [*_heading(f"{request.number} ({request.order_name})", stage, question, held=held), *_asked(question)]
     facts = [f"Supplier: {request.profile.display_name}", f"Units: {request.units}"]
     if supplier_number:
         facts.append(f"Supplier's number: {supplier_number}")
+    if down_since:
+        facts.append(f"Waits for {request.profile.display_name}, down since {_instant(down_since)}")
     parts.append("\n".join(f"- {fact}" for fact in facts))
     if stage == "Tracking" and checks:
         rows = "\n".join(f"| {number} | {_instant(at)} |" for number, at in enumerate(checks, 1))

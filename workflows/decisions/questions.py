@@ -74,6 +74,11 @@ def draft(category: TaskCategory, facts: Mapping[str, str]) -> TaskDraft:
     )
 
 
+def to_be_noted(task: TaskDraft) -> TaskDraft:
+    """Word a task that nobody waits for: no answer of it would reach a lifecycle, so it can only be noted."""
+    return task.model_copy(update={"alternatives": (_SEEN,)})
+
+
 _TASKS: dict[TaskCategory, tuple[str, int, str, tuple[Alternative, ...]]] = {
     TaskCategory.HELD: (
         "operations",

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from models.articles import normalise_ean
 from models.exchange import OrderInvoiced
+from models.money import Money
 from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine
 
 CENT = Decimal("0.01")
@@ -37,17 +38,20 @@ def goods_cost(ordered: Sequence[SupplierLine], answered: Sequence[AcknowledgedL
     """Add up what the supplier delivers, at the cost it has acknowledged, else at ours. None where one is not known."""
     total = Decimal(0)
     for line in ordered:
-        cost = line.unit_cost.amount if line.unit_cost else None
-        units = line.quantity
-        for answer in (one for one in answered if one.ean == line.ean):
-            if answer.status is LineStatus.REJECTED:
-                units -= answer.quantity
-            elif answer.unit_cost is not None:
-                cost = answer.unit_cost.amount
-        if cost is None and units > 0:
-            return None
-        total += (cost or Decimal(0)) * max(units, 0)
+        for units, cost in _priced(line, [one for one in answered if one.ean == line.ean]):
+            if cost is None or (line.unit_cost is not None and cost.currency != line.unit_cost.currency):
+                return None
+            total += cost.amount * units
     return total
+
+
+def _priced(line: SupplierLine, answers: Sequence[AcknowledgedLine]) -> list[tuple[int, Money | None]]:
+    """Split a line's units by what they cost; those that no answer is about are as one that is, else as planned."""
+    delivered = [one for one in answers if one.status is not LineStatus.REJECTED]
+    priced = [(one.quantity, one.unit_cost or line.unit_cost) for one in delivered]
+    rest = line.quantity - sum(one.quantity for one in answers)
+    newest = next((one.unit_cost for one in reversed(delivered) if one.unit_cost is not None), line.unit_cost)
+    return [*priced, (rest, newest)] if rest > 0 else priced
 
 
 def judge(invoice: OrderInvoiced, expected: Expected, costs: Mapping[str, Decimal], tolerance: Decimal) -> Judgement:

@@ -6,11 +6,10 @@ order has arrived is told by its 997 or 855, or by what lies in the partner's fo
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from pydantic import ValidationError
 
-from adapters.errors import AdapterError, Doubtful, Refused, Unavailable
+from adapters.errors import Doubtful, Refused, Unavailable
 from adapters.exchange.remote import RemoteTimeouts, Settled, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.feeds.x12_records import DEFAULT_COLUMNS
@@ -21,13 +20,13 @@ from adapters.suppliers.edi_x12.order_document import cancellation_bytes, order_
 from adapters.suppliers.edi_x12.profile import X12Profile
 from adapters.suppliers.edi_x12.reading import DocumentReader
 from adapters.suppliers.edi_x12.replying import write_reply
+from adapters.suppliers.without_interface import quote_from_terms, stock_unknown
 from models.articles import normalise_ean
 from models.configuration import Supplier
 from models.exchange import DocumentKind, Drafted, Incoming, Outgoing, Reading
 from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
-from models.findings import Finding, Severity
-from models.money import Money
+from models.findings import Finding
 from models.suppliers import (
     Arrival,
     Cancellation,
@@ -66,16 +65,11 @@ class X12Supplier:
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         """Know nothing: its stock comes by 846, as a feed."""
-        return [StockAnswer(ean=ean, known=False, quantity=0) for ean in eans]
+        return stock_unknown(eans)
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
-        """Quote one way, from the shipping table of its terms. Weights are not known here: a parcel counts as empty."""
-        terms, weight = self._settings.terms, Decimal(0)
-        row = terms.row_for(destination.country_code, weight)
-        if row is None:
-            return []
-        cost = Money(amount=row.cost_of(weight, sum(line.quantity for line in lines)), currency=terms.currency)
-        return [ShippingQuote(quote_id="table", carrier=self._carrier(), cost=cost, days=row.days)]
+        """Quote one way, from the shipping table of its terms."""
+        return quote_from_terms(self._settings.terms, destination, lines, carrier=self._carrier())
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         """Prepare its 850 once, and put it into the partner's folder.
@@ -93,8 +87,11 @@ class X12Supplier:
         outgoing = self._desk.find_outgoing(DocumentKind.ORDER, order.number)
         if outgoing is None:
             return Lookup(verdict=LookupVerdict.ABSENT, said="no 850 was ever prepared")
-        if outgoing.state in LEFT_STATES or self._is_answered(order.number):
+        if outgoing.state in LEFT_STATES:
             return _found(order.number, f"850 {outgoing.state}")
+        if self._is_answered(order.number):
+            self._desk.sent(outgoing)
+            return _found(order.number, "its 850 was answered")
         settled = self._exchange.settle(outgoing, receipt_due=self._receipt_due())
         if settled is Settled.THERE:
             return _found(order.number, "its 850 lies in the folder")
@@ -144,14 +141,7 @@ class X12Supplier:
 
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:  # noqa: ARG002 - it can't be asked about articles
         """Check that the server is the pinned one, lets us in, and has the folders."""
-        try:
-            missing = self._exchange.check()
-        except AdapterError as error:
-            remedy = "check url, host_keys and credentials in profile.remote"
-            return [self._finding(Severity.ERROR, "file server", str(error), remedy)]
-        remedy = "ask the partner for the folder's name, and put it into profile.remote"
-        found = [self._finding(Severity.ERROR, f"folder {name}", "is not there", remedy) for name in missing]
-        return found or [self._finding(Severity.OK, "file server", "lets us in, and has the folders")]
+        return self._exchange.findings(f"supplier {self._supplier_id}")
 
     def close(self) -> None:
         """Keep nothing open between calls."""
@@ -169,8 +159,8 @@ class X12Supplier:
         return self._reader.read(incoming)
 
     def send_due(self, now: datetime) -> int:
-        """Send receipts, and cancellations that an earlier round left. Orders are their lifecycle's to send again."""
-        waiting = self._desk.unsent(DocumentKind.RECEIPT, DocumentKind.CANCELLATION)
+        """Send receipts, cancellations that an earlier round left, and orders that a person wants to be sent again."""
+        waiting = self._desk.unsent(DocumentKind.RECEIPT, DocumentKind.CANCELLATION, DocumentKind.ORDER)
         waiting += [self._prepare_reply(reply, now) for reply in self._desk.replies_due()]
         for outgoing in waiting:
             self._transmit(outgoing)
@@ -228,10 +218,6 @@ class X12Supplier:
         preferred = [name for name in self._settings.preferred_carriers if name in self._profile.ship_methods]
         known = preferred or list(self._profile.ship_methods) or list(self._settings.preferred_carriers)
         return known[0] if known else ANY_CARRIER
-
-    def _finding(self, severity: Severity, subject: str, message: str, remedy: str = "") -> Finding:
-        area = f"supplier {self._supplier_id}"
-        return Finding(area=area, severity=severity, subject=subject, message=message, remedy=remedy)
 
 
 def capabilities_of(profile: X12Profile) -> Capabilities:

@@ -38,7 +38,7 @@ class Terms:
 def news_of(said: Acknowledgement, terms: Terms) -> OrderNews:
     """Say what it means. Raises Unreadable."""
     if said.purpose == "01":
-        return CancelAnswered(number=said.number, cancelled=said.kind not in REFUSED)
+        return _cancel_answered(said)
     if said.purpose not in ("00", "04", "05", "06"):
         raise Unreadable("bak01", "BAK01 is none of 00, 01, 04, 05, 06")
     if said.kind in HELD:
@@ -46,6 +46,12 @@ def news_of(said: Acknowledgement, terms: Terms) -> OrderNews:
     if said.kind not in WHOLE | DETAILED | REFUSED:
         raise Unreadable("bak02", "BAK02 says nothing that is known")
     return _acknowledged(said, terms)
+
+
+def _cancel_answered(said: Acknowledgement) -> CancelAnswered:
+    if said.kind not in WHOLE | DETAILED | REFUSED:
+        raise Unreadable("bak02", "BAK02 says neither yes nor no to a cancellation")
+    return CancelAnswered(number=said.number, cancelled=said.kind not in REFUSED)
 
 
 def _acknowledged(said: Acknowledgement, terms: Terms) -> OrderAcknowledged:
@@ -138,4 +144,6 @@ def _rest(answers: Sequence[Answer], open_units: int, line: SupplierLine) -> Ite
 
 def _price(answered: AnsweredItem, terms: Terms) -> Money | None:
     price = answered.item.price
+    if price is not None and price < 0:
+        raise Unreadable("price", "PO104 is less than nothing")
     return None if price is None else Money(amount=price, currency=terms.currency)

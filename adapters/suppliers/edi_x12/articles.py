@@ -29,18 +29,23 @@ class OrderedLines:
         self._by_sku = {normalise_sku(line.sku): line for line in lines if line.sku}
 
     def find(self, ids: Pairs, place: str) -> SupplierLine | None:
-        """Find the line that is meant: by an article's numbers; by its place only where no number is known to us."""
-        for qualifier, value in ids:
-            known = None
-            if qualifier in self._profile.ean_qualifiers:
-                known = self._by_ean.get(_gtin(value))
-            elif qualifier in self._profile.article_qualifiers:
-                known = self._by_sku.get(normalise_sku(value))
-            if known is not None:
-                return known
-        if ids and any(self._is_foreign(qualifier) for qualifier, _ in ids):
+        """Find the line that is meant: by an article's numbers; by its place only where no number is known to us.
+
+        Raises Unreadable where its numbers mean two of the lines.
+        """
+        known = [line for qualifier, value in ids if (line := self._named(qualifier, value)) is not None]
+        if any(line is not known[0] for line in known):
+            raise Unreadable("two_articles", "one line names two of the articles that were ordered")
+        if known:
+            return known[0]
+        if any(self._is_foreign(qualifier) for qualifier, _ in ids):
             return None
         return self._at(place)
+
+    def _named(self, qualifier: str, value: str) -> SupplierLine | None:
+        if qualifier in self._profile.ean_qualifiers:
+            return self._by_ean.get(_gtin(value))
+        return self._by_sku.get(normalise_sku(value)) if qualifier in self._profile.article_qualifiers else None
 
     def _is_foreign(self, qualifier: str) -> bool:
         """Say whether a number of this kind, unknown to us, can only mean another article."""

@@ -66,6 +66,8 @@ class DocumentReader:
         except X12Error as error:
             return self._refusal(DocumentKind.UNKNOWN, f"{type(error).__name__}: {error}", incoming.body, error)
         kind, control = _kind(interchanges), interchanges[0].control
+        if len({one.control for one in interchanges}) < len(interchanges):
+            return Reading(kind=kind, refused="020: two interchanges in one file have the same control number")
         for interchange in interchanges:
             if reason := self._disbelief(interchange):
                 return Reading(kind=kind, refused=reason)  # its control number may be of another row of numbers

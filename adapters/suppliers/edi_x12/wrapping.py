@@ -107,8 +107,9 @@ def free_text(text: str, addressing: Addressing, longest: int) -> str:
     Raises Unwritable where a letter has no likeness, or the text is longer than the element takes.
     """
     signs = addressing.delimiters.signs
+    # Folded first: the likeness of a letter may be a delimiter.
+    text = _folded(text, addressing.charset)
     clean = " ".join("".join(" " if sign in signs or not sign.isprintable() else sign for sign in text).split())
-    clean = _folded(clean, addressing.charset)
     if len(clean) > longest:
         raise Unwritable(f"longer than {longest} letters")
     return clean

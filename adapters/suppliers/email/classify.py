@@ -1,7 +1,7 @@
 """What a supplier means by what it has written: one of a few verdicts, or that a person must read it. Pure.
 
-An order is never settled by a guess: a second meaning, a condition, a quantity or an article's number, a question or
-an attachment that may say otherwise make it ``UNCLEAR``.
+An order is never settled by a guess: a second meaning, a condition, a quantity or an article's number, a question, an
+attachment that may say otherwise, or words that nobody has accounted for make it ``UNCLEAR``.
 """
 
 import re
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from adapters.suppliers.email.days import take_days
+from adapters.suppliers.email.days import DAYS, take_days
+from adapters.suppliers.email.leftovers import has_leftovers
 from adapters.suppliers.email.profile import EmailProfile
 from adapters.suppliers.email.references import ORDER_NUMBER
 from adapters.suppliers.email.trackings import carrier_of, take_trackings
@@ -25,6 +26,7 @@ CONTACT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 OWN_WORDS = ("accepted", "rejected", "backordered", "shipped")
+SETTLING = ("backordered", "accepted", "agreed", "rejected", "cancelled")  # the longer phrases first
 
 
 class Meaning(StrEnum):
@@ -59,6 +61,7 @@ class _Facts:
     days: frozenset[date]
     trackings: tuple[str, ...]
     carrier: str
+    leftovers: bool  # words beside all that is known
     digits: bool  # numbers that are neither days nor parcels: quantities, articles, prices
     negated: bool  # a "not" beside those that belong to a phrase, e.g. "has not been cancelled"
 
@@ -90,7 +93,8 @@ def _facts(text: str, profile: EmailProfile, written_at: datetime | None) -> _Fa
     today = written_at.date() if written_at else None
     days, flat = take_days(flat, order=profile.date_order, today=today)
     kinds = {kind for kind, phrases in PATTERNS.items() if phrases.search(flat)}
-    kinds |= {kind for kind in OWN_WORDS if (own := getattr(profile.words, kind)) and pattern(own).search(flat)}
+    own = {kind: pattern(words) for kind in OWN_WORDS if (words := getattr(profile.words, kind))}
+    kinds |= {kind for kind, phrases in own.items() if phrases.search(flat)}
     if "?" in flat:
         kinds.add("question")
     if "agreed" in kinds and len(flat.split()) <= FEW_WORDS:
@@ -100,7 +104,9 @@ def _facts(text: str, profile: EmailProfile, written_at: datetime | None) -> _Fa
     beside = PATTERNS["rejected"].sub(" ", PATTERNS["backordered"].sub(" ", flat))
     negated = bool(PATTERNS["negation"].search(beside))
     days = {day for day in days if today is None or day > today}  # others tell when something was written
-    return _Facts(frozenset(kinds), frozenset(days), trackings, carrier_of(text), digits, negated)
+    known = (*DAYS, *(PATTERNS[kind] for kind in SETTLING), *own.values())
+    leftovers = has_leftovers(rest, known)
+    return _Facts(frozenset(kinds), frozenset(days), trackings, carrier_of(text), leftovers, digits, negated)
 
 
 def _of_order(facts: _Facts) -> Verdict:
@@ -140,14 +146,18 @@ def _problem_of(facts: _Facts, said: frozenset[str]) -> str:
             return "not_final"
     if not certain:
         return "contradictory"
-    return missing or ("two_days" if len(facts.days) > 1 and "shipped" not in said else "")
+    if missing or "shipped" in said:
+        return missing or ""
+    if len(facts.days) > 1:
+        return "two_days"
+    return "other_words" if facts.leftovers else ""
 
 
 def _of_cancelling(facts: _Facts) -> Verdict:
     """Only plain words end an order: "we confirm" may mean the order itself."""
     late = "too_late" in facts.kinds or "shipped" in facts.kinds
     cancelled = "cancelled" in facts.kinds
-    if _problem(facts) or late == cancelled:
+    if _problem(facts) or late == cancelled or (cancelled and facts.leftovers):
         return _unclear("cancellation_answer")
     return Verdict(Meaning.TOO_LATE if late else Meaning.CANCELLED)
 

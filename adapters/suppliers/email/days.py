@@ -32,6 +32,7 @@ NAMED = re.compile(
     rf"(?<!\w)(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s+(?:de\s+|of\s+)?({_MONTH})\b\.?(?:,?\s+(?:de\s+|del\s+)?(\d{{4}}))?"
 )
 AMERICAN = re.compile(rf"(?<!\w)({_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(\d{{4}}))?(?!\w)")
+DAYS = (ISO, NAMED, AMERICAN, NUMERIC)  # over plain text
 LONG_AGO = timedelta(days=30)  # a day without a year that lies further back means next year's
 
 

@@ -1,7 +1,10 @@
 """Handing mails over to the mail server, with a record of each, and keeping a copy of what was taken."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 
 from adapters.errors import AdapterError, AuthenticationFailed, NotSent
 from adapters.http import KEPT_BODY, CallSink
@@ -13,6 +16,8 @@ from models.configuration import Mail
 # RFC 4954 §6: the server wants other credentials, or any.
 CREDENTIALS = frozenset(("smtp_530", "smtp_534", "smtp_535", "smtp_538"))
 TAKEN = 250
+PAGE_LINK = re.compile(r"https?://\S+/s/\S+")
+WITHHELD = "[link]"
 
 
 class PostOffice:
@@ -53,13 +58,21 @@ class PostOffice:
             operation=operation,
             method="SMTP",
             url=f"smtp://{smtp.host}:{smtp.port}",
-            request=message[:KEPT_BODY].decode("utf-8", "replace").replace("\x00", ""),
+            request=_readable(message)[:KEPT_BODY].replace("\x00", ""),
             reply="",
             status=None if failure else TAKEN,
             error=failure,
             started_at=began,
             duration_ms=round((time.monotonic() - clock) * 1000),
         )
+
+
+def _readable(message: bytes) -> str:
+    """Write a mail's headers and text. The link in it lets whoever has it answer as the supplier: it is left out."""
+    mail = message_from_bytes(message, policy=default)
+    text = mail.get_body(("plain",))
+    headers = "".join(f"{name}: {value}\n" for name, value in mail.items())
+    return f"{headers}\n{PAGE_LINK.sub(WITHHELD, text.get_content() if text else '')}"
 
 
 def _settings(profile: EmailProfile) -> Mail:

@@ -1,10 +1,11 @@
 """What is configured of a supplier that is ordered from by mail: `[suppliers.NAME.profile]`."""
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from models.base import EnvironmentName, Interval, StrictContract
+from models.base import EnvironmentName, Interval, Span, StrictContract
 from models.configuration import MailAddress
 
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
@@ -83,6 +84,7 @@ class EmailProfile(StrictContract):
     words: Words = Words()
     date_order: Literal["dmy", "mdy"] = "dmy"  # how 03/04/2026 is meant
     cancel: bool = False  # it takes note of mails that ask to cancel
+    settled_after: Span = timedelta(minutes=5)  # within which the provider shows in Sent what it has taken
     acknowledges_within: Interval | None = None
     ships_within: Interval | None = None
 

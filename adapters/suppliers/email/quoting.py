@@ -30,12 +30,12 @@ CLOSING = re.compile(
 
 
 def reply_of(text: str) -> str:
-    """Return what was written above the quote, or below it where nothing stands above; "" where nothing was."""
+    """Return what was written above the quote and between its lines, or else below it; "" where nothing was."""
     lines = [line.rstrip() for line in text.replace("\u00a0", " ").split("\n")]
     start = _quote_starts(lines)
-    above = _unsigned(lines[:start])
-    if above or start == len(lines):
-        return above
+    written = [_unsigned(lines[:start]), _between(lines[start:])]
+    if any(written) or start == len(lines):
+        return "\n".join(filter(None, written))
     return _unsigned(_below(lines[start:]))
 
 
@@ -55,9 +55,23 @@ def _is_attribution(lines: list[str], number: int) -> bool:
     return any(ATTRIBUTION.match(" ".join(lines[number : number + count]).strip()) for count in (1, 2))
 
 
+def _between(lines: list[str]) -> str:
+    """Whatever stands between marked lines; in a quote that opens without marks nobody can tell whose it is."""
+    marked = _marked(lines)
+    opening = lines[: marked[0]] if marked else lines
+    if any(DIVIDER.match(line.strip()) or HEADERS.match(line.strip()) for line in opening):
+        return ""
+    inside = lines[marked[0] : marked[-1]] if marked else []
+    return "\n".join(line for line in inside if line and not line.lstrip().startswith(">"))
+
+
+def _marked(lines: list[str]) -> list[int]:
+    return [number for number, line in enumerate(lines) if line.lstrip().startswith(">")]
+
+
 def _below(lines: list[str]) -> list[str]:
     """Whatever stands below the last quoted line; nothing where a quote has no marks to tell its end by."""
-    marked = [number for number, line in enumerate(lines) if line.lstrip().startswith(">")]
+    marked = _marked(lines)
     return lines[marked[-1] + 1 :] if marked else []
 
 

@@ -110,9 +110,9 @@ def _returned(report: Report) -> PartnerNews | None:
 
 
 def _foreign_attachments(letter: Letter, number: str) -> list[str]:
-    """List what is attached beside our own papers, which many programs send back."""
-    ours = number.casefold()
-    return [name for name in letter.attachments if not name.casefold().startswith(ours)]
+    """List what is attached beside our own papers, which many programs send back under their names."""
+    ours = re.compile(rf"{re.escape(number)}(?: ?\(\d{{1,2}}\))?\.(?:pdf|csv)", re.IGNORECASE)
+    return [name for name in letter.attachments if not ours.fullmatch(name)]
 
 
 def _told(number: str, verdict: Verdict, attachments: list[str], lines_of: LinesOf) -> PartnerNews:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from models.exchange import DocumentKind
 
 # Our purchase-order numbers, as ``models.identifiers.purchase_order_number`` mints them.
-NUMBER = r"DW-[0-9A-Z]{1,16}(?:-[0-9A-Z]{1,16}){1,2}"
-ORDER_NUMBER = re.compile(rf"(?<![A-Za-z0-9-]){NUMBER}(?![A-Za-z0-9-])", re.IGNORECASE)
-TOKEN = re.compile(rf"\[\s*PO\s*:\s*({NUMBER})\s*\]", re.IGNORECASE)
+# Written out, since ignoring case would take "\u212a" for a K.
+NUMBER = r"[Dd][Ww]-[0-9A-Za-z]{1,16}(?:-[0-9A-Za-z]{1,16}){1,2}"
+ORDER_NUMBER = re.compile(rf"(?<![^\W_])(?<!-){NUMBER}(?![^\W_]|-)")
+TOKEN = re.compile(rf"\[\s*(?i:PO)\s*:\s*({NUMBER})\s*\]")
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
-OURS = re.compile(rf"<(po|cancel)\.({NUMBER})\.\d+\.[a-z0-9-]+@[^<>\s@]+>", re.IGNORECASE)
+OURS = re.compile(rf"<((?i:po|cancel))\.({NUMBER})\.\d+\.[A-Za-z0-9-]+@[^<>\s@]+>")
 KINDS = {DocumentKind.ORDER: "po", DocumentKind.CANCELLATION: "cancel"}
 
 

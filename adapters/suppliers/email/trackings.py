@@ -26,6 +26,8 @@ def take_trackings(text: str) -> tuple[tuple[str, ...], str]:
     found: list[str] = []
 
     def take(hit: re.Match[str]) -> str:
+        if not hit[1].isascii():  # letters that only look like ours: no carrier knows them
+            return hit[0]
         found.extend(number.upper() for number in EACH.findall(hit[1]))
         return " "
 

@@ -1,4 +1,4 @@
-"""What suppliers write in English, German, Spanish, French and Italian, as a table. A final ``*`` stands for any ending.
+"""What suppliers write in English, German, Spanish, French and Italian, as a table. A ``*`` stands for any letters.
 
 Written as people write them; compared without case and accents. To be sure is what counts: a phrase that could mean
 two things is left out, and its mail becomes a task.
@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+APOSTROPHES = re.compile("[’‘ʼ´`′]")
 PHRASES: dict[str, dict[str, str]] = {
     "accepted": {
         "en": "accepted, confirmed, we confirm, acknowledged, approved",
@@ -111,18 +112,36 @@ PHRASES: dict[str, dict[str, str]] = {
     },
     # What makes a refusal less than final.
     "temporary": {
-        "en": "before, until, till, today, this week, currently, at the moment, temporarily, for now",
-        "de": "vor, bis, heute, derzeit, aktuell, momentan, zur zeit, vorübergehend",
-        "es": "antes, hasta, hoy, actualmente, de momento, por el momento, temporalmente",
-        "fr": "avant, jusqu*, aujourd'hui, actuellement, pour le moment, en ce moment, temporairement",
-        "it": "prima, fino, oggi, attualmente, al momento, per ora, temporaneamente",
+        "en": (
+            "before, until, till, today, this week, currently, at the moment, temporarily, for now, week*, month*, next, "
+            "expect*, restock*, arriv*, later, still, again, back"
+        ),
+        "de": (
+            "vor, bis, heute, derzeit, aktuell, momentan, zur zeit, vorübergehend, woche*, monat*, nächste*, erwart*, "
+            "wieder, später, nachschub"
+        ),
+        "es": (
+            "antes, hasta, hoy, actualmente, de momento, por el momento, temporalmente, semana*, mes, meses, próxim*, "
+            "lleg*, luego"
+        ),
+        "fr": (
+            "avant, jusqu*, aujourd'hui, actuellement, pour le moment, en ce moment, temporairement, semaine*, mois, "
+            "prochain*, réassort*, réapprovisionn*, arriv*"
+        ),
+        "it": (
+            "prima, fino, oggi, attualmente, al momento, per ora, temporaneamente, settiman*, mese, mesi, prossim*, "
+            "arriv*, riassort*"
+        ),
     },
     "negation": {
-        "en": "not, no, never, cannot, can't, won't, don't, isn't, haven't",
-        "de": "nicht, kein*, nie, noch nicht",
-        "es": "nunca, tampoco, todavía no",
-        "fr": "ne, pas, aucun*, jamais",
-        "it": "non, nessun*, mai",
+        "en": (
+            "not, no, never, none, nothing, nobody, neither, nor, without, cannot, *n't, cant, couldnt, didnt, dont, "
+            "doesnt, hasnt, havent, isnt, wasnt, werent, wont, yet to, fail*, refus*"
+        ),
+        "de": "nicht, nichts, kein*, nie, niemals, niemand, noch nicht, weder, ohne, mitnichten",
+        "es": "nunca, jamás, tampoco, todavía no, ni, nada, nadie, ningún*, sin",
+        "fr": "ne, n'*, pas, aucun*, jamais, rien, personne, ni, sans",
+        "it": "non, nessun*, mai, niente, nulla, né, neanche, nemmeno, neppure, senza",
     },
     "question": {
         "en": "please clarify, please confirm, could you, can you, let us know",
@@ -144,7 +163,7 @@ PHRASES: dict[str, dict[str, str]] = {
 
 def plain(text: str) -> str:
     """Write a text without case and accents, so that phrases can be found in it."""
-    folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
+    folded = unicodedata.normalize("NFKD", APOSTROPHES.sub("'", text.casefold()))
     return " ".join("".join(sign for sign in folded if not unicodedata.combining(sign)).split())
 
 

@@ -1,10 +1,11 @@
 """Reading acknowledgement rows: what a partner says of each line, and of units that it leaves out. Pure."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from adapters.suppliers.files.order_rows import OrderRows, UnclearRow, count, day, money, text
 from adapters.suppliers.files.profile import AcknowledgementFile
-from adapters.suppliers.files.rows import FileRow
+from adapters.suppliers.files.rows import FileRow, by
 from models.exchange import OrderAcknowledged
 from models.suppliers import AcknowledgedLine, LineStatus, SupplierState
 
@@ -25,10 +26,9 @@ def read_acknowledgement(layout: AcknowledgementFile, currency: str, order: Orde
     A quantity of an accepted row is what is accepted. One of another row is what it concerns; nought or nothing there
     means all that the order's other rows leave of the article.
     """
-    said = [_said(layout, order, row) for row in order.rows]
     lines: list[AcknowledgedLine] = []
-    for ean in dict.fromkeys(one.ean for one in said):
-        lines += _answers(layout, currency, order, ean, [one for one in said if one.ean == ean])
+    for ean, rows in by(order.rows, order.article).items():
+        lines += _answers(layout, currency, order, ean, [_said(layout, ean, row) for row in rows])
     return OrderAcknowledged(
         number=order.number,
         supplier_number=next((number for row in order.rows if (number := text(row, "supplier_number"))), ""),
@@ -38,12 +38,12 @@ def read_acknowledgement(layout: AcknowledgementFile, currency: str, order: Orde
     )
 
 
-def _said(layout: AcknowledgementFile, order: OrderRows, row: FileRow) -> _Said:
+def _said(layout: AcknowledgementFile, ean: str, row: FileRow) -> _Said:
     words = {word.casefold(): status for word, status in layout.statuses.items()}
     status = words.get(row["status"].casefold())
     if status is None:
         raise UnclearRow("unknown_status", row.place, "status")
-    return _Said(row, order.article(row), status, count(layout, row))
+    return _Said(row, ean, status, count(layout, row))
 
 
 def _answers(
@@ -79,5 +79,7 @@ def _is_refused(order: OrderRows, lines: list[AcknowledgedLine]) -> bool:
     """Say whether nothing of the order will come."""
     if not lines or any(line.status is not LineStatus.REJECTED for line in lines):
         return False
-    rejected = {line.ean: line.quantity for line in lines}
-    return all(rejected.get(line.ean, 0) >= order.units(line.ean) for line in order.ordered)
+    rejected = Counter[str]()
+    for line in lines:
+        rejected[line.ean] += line.quantity
+    return all(rejected[line.ean] >= order.units(line.ean) for line in order.ordered)

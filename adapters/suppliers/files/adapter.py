@@ -6,11 +6,10 @@ in the partner's folders, and by its answers.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from pydantic import ValidationError
 
-from adapters.errors import AdapterError, Doubtful, Refused, Unavailable
+from adapters.errors import Doubtful, Refused, Unavailable
 from adapters.exchange.remote import RemoteFolder, RemoteTimeouts, Settled, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.http import CallSink
@@ -19,12 +18,12 @@ from adapters.ports import DocumentDesk
 from adapters.suppliers.files.profile import CancellationFile, FilesProfile
 from adapters.suppliers.files.reading import read_file
 from adapters.suppliers.files.writing import cancellation_file, file_name, order_file
+from adapters.suppliers.without_interface import quote_from_terms, stock_unknown
 from models.configuration import Supplier
 from models.exchange import DocumentKind, DocumentState, Drafted, Incoming, Outgoing, Reading
 from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
-from models.findings import Finding, Severity
-from models.money import Money
+from models.findings import Finding
 from models.suppliers import (
     Arrival,
     Cancellation,
@@ -63,16 +62,11 @@ class FileSupplier:
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         """Know nothing: its stock comes as a file feed."""
-        return [StockAnswer(ean=ean, known=False, quantity=0) for ean in eans]
+        return stock_unknown(eans)
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
-        """Quote one way, from the shipping table of its terms. Weights are not known here: a parcel counts as empty."""
-        terms, weight = self._settings.terms, Decimal(0)
-        row = terms.row_for(destination.country_code, weight)
-        if row is None:
-            return []
-        cost = Money(amount=row.cost_of(weight, sum(line.quantity for line in lines)), currency=terms.currency)
-        return [ShippingQuote(quote_id="table", carrier=self._carrier(), cost=cost, days=row.days)]
+        """Quote one way, from the shipping table of its terms."""
+        return quote_from_terms(self._settings.terms, destination, lines, carrier=self._carrier())
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         """Put its file into the partner's folder, or the order into its window's batch."""
@@ -90,8 +84,11 @@ class FileSupplier:
         outgoing = self._desk.find_outgoing(DocumentKind.ORDER, order.number)
         if outgoing is None:
             return Lookup(verdict=LookupVerdict.ABSENT, said="no file of it was ever prepared")
-        if outgoing.state in LEFT_STATES or outgoing.state is DocumentState.QUEUED or self._is_answered(order.number):
+        if outgoing.state in LEFT_STATES or outgoing.state is DocumentState.QUEUED:
             return _found(order.number, f"order file: {outgoing.state}")
+        if self._is_answered(order.number):
+            self._desk.sent(outgoing)
+            return _found(order.number, "its order file was answered")
         if self._is_batch(outgoing):
             return _found(order.number, "its batch leaves with the next round")
         settled = self._exchange.settle(outgoing)
@@ -137,14 +134,7 @@ class FileSupplier:
 
     def check(self, sample_eans: Sequence[str]) -> list[Finding]:  # noqa: ARG002 - it can't be asked about articles
         """Check that the server is the pinned one, lets us in, and has the folders."""
-        try:
-            missing = self._exchange.check()
-        except AdapterError as error:
-            remedy = "check url, host_keys and credentials in profile.remote"
-            return [self._finding(Severity.ERROR, "file server", str(error), remedy)]
-        remedy = "ask the partner for the folder's name, and put it into profile.remote"
-        found = [self._finding(Severity.ERROR, f"folder {name}", "is not there", remedy) for name in missing]
-        return found or [self._finding(Severity.OK, "file server", "lets us in, and has the folders")]
+        return self._exchange.findings(f"supplier {self._supplier_id}")
 
     def close(self) -> None:
         """Keep nothing open between calls."""
@@ -236,10 +226,6 @@ class FileSupplier:
         methods = self._profile.orders.ship_methods
         preferred = [name for name in self._settings.preferred_carriers if not methods or name in methods]
         return next(iter([*preferred, *methods]), ANY_CARRIER)
-
-    def _finding(self, severity: Severity, subject: str, message: str, remedy: str = "") -> Finding:
-        area = f"supplier {self._supplier_id}"
-        return Finding(area=area, severity=severity, subject=subject, message=message, remedy=remedy)
 
 
 def capabilities_of(profile: FilesProfile) -> Capabilities:

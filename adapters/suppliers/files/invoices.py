@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from adapters.suppliers.files.order_rows import OrderRows, UnclearRow, count, day, money
 from adapters.suppliers.files.profile import InvoiceFile
-from adapters.suppliers.files.rows import FileRow
+from adapters.suppliers.files.rows import FileRow, by
 from models.exchange import OrderInvoiced
 from models.money import Money
 from models.suppliers import SupplierLine
@@ -17,8 +17,8 @@ CENT = Decimal("0.0001")
 
 def read_invoices(layout: InvoiceFile, currency: str, order: OrderRows) -> list[OrderInvoiced]:
     """Read what one order's invoices ask for. Raises UnclearRow."""
-    names = dict.fromkeys(row["invoice"] for row in order.rows)
-    return [_invoice(layout, currency, order, [row for row in order.rows if row["invoice"] == name]) for name in names]
+    invoices = by(order.rows, lambda row: row["invoice"])
+    return [_invoice(layout, currency, order, rows) for rows in invoices.values()]
 
 
 def _invoice(layout: InvoiceFile, currency: str, order: OrderRows, rows: Sequence[FileRow]) -> OrderInvoiced:
@@ -58,7 +58,7 @@ def _added_up(layout: InvoiceFile, currency: str, rows: Sequence[FileRow], charg
 
 
 def _lines(layout: InvoiceFile, currency: str, order: OrderRows, rows: Sequence[FileRow]) -> tuple[SupplierLine, ...]:
-    if not order.names_articles():
+    if not order.names_articles:
         return ()
     lines = ((row, order.article(row), count(layout, row)) for row in rows)
     return tuple(

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from adapters.feeds.cells import read_date
 from adapters.feeds.numbers import NumberReader
@@ -65,6 +66,7 @@ class OrderRows:
         """Count the units that were ordered of an article."""
         return sum(line.quantity for line in self.ordered if line.ean == ean)
 
+    @cached_property
     def names_articles(self) -> bool:
         """Say whether the rows speak of articles at all."""
         return any(row[field] for row in self.rows for field in ("ean", "sku", "line"))

@@ -70,7 +70,7 @@ def _news(layout: IncomingFile, currency: str, order: OrderRows) -> list[Partner
     except UnclearRow as problem:
         return [Unclear(number=order.number, reason=problem.code, detail=str(problem))]
     except ValidationError as problem:  # a text or an amount beyond what our own books hold
-        where = f"row {order.rows[0].place}: {problem.errors()[0]['loc'][-1]}"
+        where = f"row {order.rows[0].place}: {''.join(map(str, problem.errors()[0]['loc'][-1:]))}"
         return [Unclear(number=order.number, reason="out_of_bounds", detail=where)]
 
 
@@ -91,9 +91,9 @@ def _read_answer(layout: CancellationAnswerFile, order: OrderRows) -> CancelAnsw
     """Read yes or no; the last word counts where there are several."""
     row = order.rows[-1]
     word = row["answer"].casefold()
-    if word in layout.cancelled:
+    if word in map(str.casefold, layout.cancelled):
         return CancelAnswered(number=order.number, cancelled=True)
-    if word in layout.too_late:
+    if word in map(str.casefold, layout.too_late):
         return CancelAnswered(number=order.number, cancelled=False)
     raise UnclearRow("unknown_answer", row.place, "answer")
 

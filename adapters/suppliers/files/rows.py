@@ -6,7 +6,7 @@ A file that was cut off must not be half believed: a row with fewer cells than i
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -32,6 +32,14 @@ class FileRow:
     def __getitem__(self, field: str) -> str:
         """Return a field's text, without blanks round it; "" where it is not there."""
         return self.cells.get(field, "")
+
+
+def by(rows: Iterable[FileRow], key: Callable[[FileRow], str]) -> dict[str, list[FileRow]]:
+    """Gather rows that have the same key, in their order."""
+    found: dict[str, list[FileRow]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def rows_of(layout: IncomingFile, body: bytes) -> list[FileRow]:

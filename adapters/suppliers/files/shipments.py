@@ -8,7 +8,7 @@ from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from adapters.suppliers.files.order_rows import OrderRows, UnclearRow, count, day, text
 from adapters.suppliers.files.profile import ShipmentFile
-from adapters.suppliers.files.rows import FileRow
+from adapters.suppliers.files.rows import FileRow, by
 from models.exchange import OrderShipped
 from models.suppliers import SupplierLine, TrackedParcel
 
@@ -18,16 +18,15 @@ _URL = TypeAdapter(HttpUrl)
 
 def read_shipments(layout: ShipmentFile, order: OrderRows) -> list[OrderShipped]:
     """Read what left of one order, a shipment at a time. Raises UnclearRow."""
-    names = dict.fromkeys(text(row, "shipment") for row in order.rows)
-    return [_shipment(layout, order, name, [row for row in order.rows if row["shipment"] == name]) for name in names]
+    shipments = by(order.rows, lambda row: text(row, "shipment"))
+    return [_shipment(layout, order, name, rows) for name, rows in shipments.items()]
 
 
 def _shipment(layout: ShipmentFile, order: OrderRows, name: str, rows: Sequence[FileRow]) -> OrderShipped:
-    by_tracking: dict[str, list[FileRow]] = {}
-    for row in rows:
-        by_tracking.setdefault(_tracking(row), []).append(row)
+    by_tracking = by(rows, _tracking)
     loose = by_tracking.pop("", [])
-    last_words = [row["complete"].casefold() in layout.last_words for row in rows if row["complete"]]
+    last = {word.casefold() for word in layout.last_words}
+    last_words = [row["complete"].casefold() in last for row in rows if row["complete"]]
     return OrderShipped(
         number=order.number,
         shipment=name,
@@ -51,7 +50,7 @@ def _parcel(layout: ShipmentFile, order: OrderRows, tracking: str, rows: Sequenc
 
 def _lines(layout: ShipmentFile, order: OrderRows, rows: Sequence[FileRow]) -> tuple[SupplierLine, ...]:
     """Gather units by article; a row without a quantity ships all that was ordered of its article."""
-    if not order.names_articles():
+    if not order.names_articles:
         return ()
     units: dict[str, int] = {}
     for row in rows:

@@ -15,6 +15,7 @@ from adapters.suppliers.files.profile import CancellationFile, FilesProfile, Ord
 from models.suppliers import SupplierOrder
 
 FORMULAS = ("=", "+", "-", "@", "\t")  # what a spreadsheet begins to calculate at
+NO_TEXT = frozenset(("Cc", "Cn", "Cs"))  # controls, and what is no letter: XML can't hold it
 Cells = dict[str, str]
 
 
@@ -60,7 +61,9 @@ def _text(profile: OutgoingFile, value: Value) -> str:
             return value.strftime(profile.date_format)
         case int():
             return str(value)
-    text = " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in value).split())
+    # Brought into the encoding before anything is quoted: a likeness may be a delimiter, as that of "；" is ";".
+    value = _encodable(value, profile.encoding) if profile.format == "csv" else value
+    text = " ".join("".join(" " if unicodedata.category(sign) in NO_TEXT else sign for sign in value).split())
     return f"'{text}" if profile.for_people and text.startswith(FORMULAS) else text
 
 
@@ -104,18 +107,31 @@ def _put(record: etree._Element, path: Sequence[str], text: str) -> None:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """Encode; a letter that the partner's encoding lacks loses its accents, and is never guessed at."""
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
-        return b"".join(_sign(sign, encoding) for sign in text)
+        raise _not_encodable(encoding) from None
 
 
-def _sign(sign: str, encoding: str) -> bytes:
+def _encodable(text: str, encoding: str) -> str:
+    """Bring a text into an encoding: a letter that it lacks loses its accents, and is never guessed at."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_sign(sign, encoding) for sign in text)
+    return text
+
+
+def _sign(sign: str, encoding: str) -> str:
     plain = "".join(part for part in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(part))
     for attempt in (sign, plain):
         try:
-            return attempt.encode(encoding)
+            attempt.encode(encoding)
         except UnicodeEncodeError:
             continue
-    raise Refused(f"order file: a letter can't be written in {encoding}", code="not_encodable")
+        return attempt
+    raise _not_encodable(encoding)
+
+
+def _not_encodable(encoding: str) -> Refused:
+    return Refused(f"order file: a letter can't be written in {encoding}", code="not_encodable")

@@ -5,7 +5,6 @@ What goes out is in ``calls``, which answers are successes in ``judging``, and w
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ from adapters.errors import (
 from adapters.http import CallSink, HttpApi, http_client
 from adapters.pacing import Pace
 from adapters.plugin import Plugin
+from adapters.suppliers.allowance import Allowance
 from adapters.suppliers.generic_rest import calls, feeds, judging, placing, replies, webhooks
 from adapters.suppliers.generic_rest.calls import Prepared
 from adapters.suppliers.generic_rest.checking import CheckedRestProfile
@@ -29,13 +29,13 @@ from adapters.suppliers.generic_rest.credentials import WITHHELD, Credentials, L
 from adapters.suppliers.generic_rest.profile import ClientCredentials, FetchStock, RestProfile
 from adapters.suppliers.generic_rest.replies import Reader
 from adapters.suppliers.generic_rest.values import Source
+from adapters.suppliers.without_interface import quote_from_terms
 from models.articles import normalise_ean
 from models.configuration import Supplier
 from models.exchange import PartnerNews
 from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
 from models.findings import Finding, Severity
-from models.money import Money
 from models.suppliers import (
     Arrival,
     Cancellation,
@@ -52,7 +52,6 @@ from models.suppliers import (
     SupplierOrderStatus,
 )
 
-FROM_TABLE = "table"  # the id of what our own table says shipping costs
 NO_CARRIER = "supplier"
 
 
@@ -92,7 +91,8 @@ class GenericRest:
         """Ask what it costs to ship these lines there; else say what the shipping table of its terms says."""
         call = self._operations.quote_shipping
         if call is None:
-            return self._from_table(destination, lines)
+            carrier = next(iter(self._settings.preferred_carriers), NO_CARRIER)
+            return quote_from_terms(self._settings.terms, destination, lines, carrier=carrier)
         context = calls.about_shipping(destination, lines)
         try:
             return replies.read_quotes(self._profile, call, self._ask("quote_shipping", context))
@@ -125,9 +125,12 @@ class GenericRest:
     def fetch_order(self, supplier_number: str) -> SupplierOrderStatus:
         """Ask how the order stands. Raises Refused("order_not_found") where the supplier does not know it."""
         document = self._ask("fetch_order", calls.about_number(supplier_number))
-        order = Source("fetch_order", document).get("order", self._operations.fetch_order.order)
-        if order is None or order in ([], {}):
-            raise Refused("fetch_order: there is no such order", code=judging.NOT_FOUND)
+        expression = self._operations.fetch_order.order
+        order = Source("fetch_order", document).get("order", expression)
+        if not order:
+            if replies.proves_absence(self._profile, document, order, expression):
+                raise Refused("fetch_order: there is no such order", code=judging.NOT_FOUND)
+            raise Source("fetch_order", document).wrong("order", "is missing")
         checked = "" if self._operations.place_order.number_is_ours else supplier_number
         return self._reader("fetch_order").status(order, checked)
 
@@ -189,16 +192,6 @@ class GenericRest:
             raise
         return replies.read_stock(self._profile, call, document)
 
-    def _from_table(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
-        terms, weight = self._settings.terms, Decimal(0)
-        row = terms.row_for(destination.country_code, weight)
-        if row is None:
-            return []
-        cost = row.cost_of(weight, sum(line.quantity for line in lines))
-        carrier = next(iter(self._settings.preferred_carriers), NO_CARRIER)
-        money = Money(amount=cost, currency=terms.currency)
-        return [ShippingQuote(quote_id=FROM_TABLE, carrier=carrier, cost=money, days=row.days)]
-
     # Calls.
 
     def _ask(self, operation: str, context: Mapping[str, Any]) -> Any:
@@ -207,19 +200,21 @@ class GenericRest:
     def _send(self, operation: str, prepared: Prepared) -> Any:
         """Ask, once more with a new token where the old one is refused; return a success's JSON."""
         send = partial(self._api.ask, operation, prepared.method, prepared.path)
-        response = send(**self._options(prepared))
-        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.renew():
+        options = self._options(prepared)
+        response = send(**options)
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.renew(options["headers"]):
             response = send(**self._options(prepared))
         return judging.success(self._profile, operation, response.status_code, response.text)
 
     def _instruct(self, prepared: Prepared) -> httpx.Response:
-        timeout = self._settings.submit_timeout
+        allowance = Allowance(self._settings.submit_timeout)  # a new token takes its part of it
         try:
             options = self._options(prepared)
         except (Unavailable, UnexpectedReply) as error:
             raise NotSent(f"place_order: not sent, no credential: {error}", code=error.code) from None
+        timeout = allowance.left("place_order")
         response = self._api.instruct("place_order", prepared.method, prepared.path, timeout=timeout, **options)
-        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.renew():
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.renew(options["headers"]):
             raise NotSent("place_order: our token had ended", code="token_ended")
         return response
 

@@ -2,7 +2,7 @@
 
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from threading import Lock
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from adapters.suppliers.generic_rest.profile import (
     QueryKey,
 )
 
+AUTHORIZATION = "Authorization"
 WITHHELD = "[credential]"
 _EARLY = 30.0  # seconds before its end in which a token is no longer used
 _JUST_LENT = 5.0  # seconds: a token that is refused so soon is no old one
@@ -34,8 +35,8 @@ class Credentials(Protocol):
     def query(self) -> list[tuple[str, str]]:
         """Give the parameters that say who we are."""
 
-    def renew(self) -> bool:
-        """Forget what was refused; say whether another attempt may carry something new."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Forget what was refused, by the headers that carried it; say whether another attempt may carry something new."""
 
 
 class Key:
@@ -53,7 +54,7 @@ class Key:
         """Give the key's parameter, where it has one."""
         return self._query
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol's
         """Say no: it is the only one."""
         return False
 
@@ -77,15 +78,17 @@ class LentToken:
         with self._lock:
             if not self._token or self._clock() >= self._ends_at:
                 self._fetch()
-            return {"Authorization": f"Bearer {self._token}"}
+            return {AUTHORIZATION: _bearer(self._token)}
 
     def query(self) -> list[tuple[str, str]]:
         """Give nothing: a token stands in a header."""
         return []
 
-    def renew(self) -> bool:
-        """Forget the token; one that was just lent would be refused again."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Forget the token, unless another thread has a new one already; one that was just lent would be refused again."""
         with self._lock:
+            if self._token and refused.get(AUTHORIZATION) != _bearer(self._token):
+                return True
             self._token = ""
             return self._clock() - self._lent_at > _JUST_LENT
 
@@ -122,13 +125,17 @@ def key_of(terms: Bearer | Basic | HeaderKey | QueryKey, secret: str) -> Key:
     """Build what a profile describes."""
     match terms:
         case Bearer():
-            return Key(headers={"Authorization": f"Bearer {secret}"})
+            return Key(headers={AUTHORIZATION: _bearer(secret)})
         case Basic():
             return Key(headers={"Authorization": basic(terms.username, secret)})
         case HeaderKey():
             return Key(headers={terms.header: f"{terms.prefix}{secret}"})
         case QueryKey():
             return Key(query=[(terms.parameter, secret)])
+
+
+def _bearer(token: str) -> str:
+    return f"Bearer {token}"
 
 
 def redaction(terms: Authentication, secret: str) -> Callable[[str], str]:

@@ -1,11 +1,13 @@
 """What a supplier's answers mean, by its profile's expressions. Pure: JSON in, models or UnexpectedReply out."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from adapters.errors import UnexpectedReply
+from adapters.suppliers.generic_rest.judging import evaluate_safely
 from adapters.suppliers.generic_rest.profile import (
     FetchStock,
     FindOrder,
@@ -34,6 +36,7 @@ from models.suppliers import (
     TrackedParcel,
 )
 
+FIRST_OF = re.compile(r"(.+?)\s*(?:\|\s*)?\[0\]\s*", re.DOTALL)  # data[0], data[?open] | [0]
 UNREADABLE_TRACKING, UNKNOWN_LINE = "unreadable tracking", "unknown status of a line"
 
 
@@ -142,12 +145,26 @@ class Reader:
             return None
 
 
+def proves_absence(profile: RestProfile, document: Any, order: Any, expression: str) -> bool:
+    """Say whether an answer without an order shows that there is none, or may as well be an error that came with 200.
+
+    It does where it is an empty list, or the list that ``expression`` takes its first from is there and empty, or where
+    the profile tells successes from errors.
+    """
+    if order == [] or profile.success is not None:
+        return True
+    of_list = FIRST_OF.fullmatch(expression)
+    return of_list is not None and evaluate_safely("", "order", of_list[1], document) == []
+
+
 def read_lookup(profile: RestProfile, call: FindOrder, document: Any, our_number: str) -> Lookup:
-    """Read the answer to a look-up by our number: nothing there is nothing ordered."""
+    """Read the answer to a look-up by our number: where it shows that nothing is there, nothing was ordered."""
     operation = "find_order"
     order = Source(operation, document).get("order", call.order)
-    if order is None or order in ([], {}):
-        return Lookup(verdict=LookupVerdict.ABSENT, said="no such order")
+    if not order:
+        if proves_absence(profile, document, order, call.order):
+            return Lookup(verdict=LookupVerdict.ABSENT, said="no such order")
+        raise Source(operation, document).wrong("order", "is missing, and nothing shows that there is none")
     if Source(operation, order).text("reference", call.reference) != our_number:
         raise Source(operation, order).wrong("reference", "is not the one asked for")
     ours = our_number if profile.operations.place_order.number_is_ours else ""

@@ -16,6 +16,7 @@ from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSen
 from adapters.http import CallSink, HttpApi, http_client
 from adapters.pacing import Pace
 from adapters.plugin import Plugin
+from adapters.suppliers.allowance import Allowance
 from adapters.suppliers.printful import replies, requests
 from adapters.suppliers.printful.profile import PrintfulProfile
 from adapters.suppliers.printful.replies import OrderReply
@@ -74,10 +75,11 @@ class Printful:
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         """Draft it, unless that was done before, and confirm it; a test order stays a draft."""
-        there = self._draft(order)
+        allowance = Allowance(self._settings.submit_timeout)
+        there = self._draft(order, allowance)
         if order.test or not there.is_draft:
             return replies.placed(there)
-        return self._confirm(there)
+        return self._confirm(there, allowance)
 
     def find_order(self, order: SupplierOrder) -> Lookup:
         """Look for it by our number. A draft is no order: placing it again goes on from there."""
@@ -135,9 +137,9 @@ class Printful:
 
     # Placing.
 
-    def _draft(self, order: SupplierOrder) -> OrderReply:
+    def _draft(self, order: SupplierOrder, allowance: Allowance) -> OrderReply:
         body = requests.draft(order, self._profile)
-        response = self._instruct("draft", "orders", params={"confirm": "0"}, json=body)
+        response = self._instruct("draft", "orders", allowance, params={"confirm": "0"}, json=body)
         try:
             return self._ours("draft", order.number, response)
         except UnexpectedReply as error:
@@ -157,9 +159,9 @@ class Printful:
             raise refusal
         return there
 
-    def _confirm(self, draft: OrderReply) -> PlacedOrder:
+    def _confirm(self, draft: OrderReply, allowance: Allowance) -> PlacedOrder:
         path = requests.supplier_order_path(draft.id)
-        response = self._instruct("confirm", f"{path}/confirm")
+        response = self._instruct("confirm", f"{path}/confirm", allowance)
         try:
             return replies.placed(replies.read_order("confirm", response.status_code, response.text))
         except UnexpectedReply as error:
@@ -178,8 +180,8 @@ class Printful:
             raise refusal
         return replies.placed(there)
 
-    def _instruct(self, operation: str, path: str, **options: Any) -> httpx.Response:
-        response = self._api.instruct(operation, "POST", path, timeout=self._settings.submit_timeout, **options)
+    def _instruct(self, operation: str, path: str, allowance: Allowance, **options: Any) -> httpx.Response:
+        response = self._api.instruct(operation, "POST", path, timeout=allowance.left(operation), **options)
         if response.status_code in _REFUSED_CREDENTIALS:
             raise self._no_access(operation)
         return response

@@ -5,18 +5,17 @@ called off until it has left the house. Its stock is what its feeds brought; the
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 
 from adapters.errors import AdapterError, Refused
 from adapters.http import CallSink
 from adapters.plugin import Plugin
 from adapters.ports import PickDesk
+from adapters.suppliers.without_interface import quote_from_terms
 from models.articles import normalise_ean
 from models.configuration import Supplier
 from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
 from models.findings import Finding, Severity
-from models.money import Money
 from models.picks import PickState, PickTask
 from models.suppliers import (
     AcknowledgedLine,
@@ -76,15 +75,9 @@ class Warehouse:
         ]
 
     def quote_shipping(self, destination: Destination, lines: Sequence[SupplierLine]) -> list[ShippingQuote]:
-        """Quote one way, from the shipping table of its terms. Weights are not known here: a parcel counts as empty."""
-        terms, weight = self._settings.terms, Decimal(0)
-        row = terms.row_for(destination.country_code, weight)
-        if row is None:
-            return []
-        cost = row.cost_of(weight, sum(line.quantity for line in lines))
+        """Quote one way, from the shipping table of its terms."""
         carrier = next(iter(self._settings.preferred_carriers), OWN_CARRIER)
-        money = Money(amount=cost, currency=terms.currency)
-        return [ShippingQuote(quote_id="table", carrier=carrier, cost=money, days=row.days)]
+        return quote_from_terms(self._settings.terms, destination, lines, carrier=carrier)
 
     def place_order(self, order: SupplierOrder) -> PlacedOrder:
         """Open its pick task; sent again, it is the one that is there."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.suppliers.edi_x12.elements import Pairs
-from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem
+from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem, write_855
 from adapters.suppliers.edi_x12.sets.inventories import Inventory
 from adapters.suppliers.edi_x12.sets.invoices import Charge, Invoice
 from adapters.suppliers.edi_x12.sets.shipments import Pack, Routing, Shipment, ShippedItem, ShippedOrder
@@ -125,6 +125,13 @@ def test_a_cancellation_is_answered_by_an_855_of_its_purpose(kind: str, cancelle
     assert news == CancelAnswered(number="DW-1-11", cancelled=cancelled)
 
 
+@pytest.mark.parametrize("kind", ["AH", "ZZ"])
+def test_an_answer_to_a_cancellation_that_says_neither_yes_nor_no_is_a_persons_to_read(kind: str) -> None:
+    news = only(reading([("855", Acknowledgement("DW-1-11", kind, purpose="01"))]).news)
+    assert isinstance(news, Unclear)
+    assert news.reason == "bak02"
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "ids", "reason"),
     [
@@ -133,6 +140,7 @@ def test_a_cancellation_is_answered_by_an_855_of_its_purpose(kind: str, cancelle
         (Answer("IA", Decimal(1)), "RD", GTIN, "contradiction"),
         (Answer("IA", Decimal(3)), "AC", GTIN, "more_than_ordered"),
         (Answer("IA", Decimal(1), "CA"), "AC", GTIN, "unit"),
+        (Answer("IA", Decimal(1)), "AC", (("EN", FIRST), ("UP", SECOND)), "two_articles"),
         (Answer("IA", Decimal("0.5")), "AC", GTIN, "quantity"),
         (Answer("IA", Decimal(1)), "AC", (("EN", "5901234123457"),), "unknown_article"),
     ],
@@ -310,3 +318,9 @@ def test_one_control_number_for_two_interchanges_lets_the_first_one_stand(partne
     assert status_now is not None
     assert [line.status for line in status_now.lines] == [LineStatus.ACCEPTED]
     assert AcknowledgedLine(ean=FIRST, quantity=2, reason="IA") in status_now.lines
+
+
+def test_two_interchanges_of_one_number_in_a_file_are_not_believed() -> None:
+    body = write_interchange([("855", write_855(Acknowledgement("DW-1-11", "AK")))], INWARD, control=7, made_at=MADE)
+    assert read(body).news
+    assert read(body + body).refused.startswith("020")

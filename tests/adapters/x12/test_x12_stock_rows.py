@@ -154,3 +154,7 @@ def test_half_a_million_lines_are_streamed_in_flat_memory() -> None:
         assert (seen, findings) == (count, 0)
         peaks[count] = peak
     assert peaks[500_000] < peaks[5_000] + 60, peaks
+
+
+def test_any_sign_may_separate_elements() -> None:
+    assert came(stock().replace(b"*", b"\x1f")).quantities == came(stock()).quantities

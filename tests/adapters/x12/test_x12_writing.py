@@ -76,7 +76,9 @@ def test_no_delimiter_gets_in_by_what_a_customer_wrote(text: str) -> None:
     assert set(party.name) <= set("abc ")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("Straße Łódź", "Strasse Lodz"), ("Åsa Nuñez", "Asa Nunez")])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("Straße Łódź", "Strasse Lodz"), ("Åsa Nuñez", "Asa Nunez"), ("A\uff0aB\uff5eC", "A B C")]
+)
 def test_letters_that_a_partner_lacks_lose_their_marks(text: str, expected: str) -> None:
     assert free_text(text, OUTWARD_ASCII, 60) == expected
 
