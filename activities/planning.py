@@ -3,6 +3,7 @@
 Whoever finds on reserving that somebody was quicker reads and plans again.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -22,6 +23,7 @@ from adapters.database.planning import Minting, PlanningOrder
 from adapters.database.reservations import Want
 from adapters.database.stock_views import StandingOffer
 from adapters.errors import AdapterError
+from adapters.ports import SupplierPort
 from models.articles import normalise_ean
 from models.backordering import ShortageAction
 from models.commands import CommandName
@@ -31,6 +33,8 @@ from models.statuses import ORDER_ENDINGS, Mode
 from models.suppliers import Destination, Offer, StockAnswer, SupplierLine
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import planning_facts, routing, shipping_choice
+
+log = logging.getLogger(__name__)
 
 TRIES = 10  # at reserving what a plan counts on, within one attempt
 TAKEN_AGAIN = timedelta(seconds=1)
@@ -328,11 +332,22 @@ class Planner:
         only = work.order.pins.only_supplier
         if not settings.enabled or supplier in work.left_out or only not in (None, supplier):
             return False
-        return self._deps.outside.supplier(supplier).capabilities.live_stock or settings.terms.live_rates
+        port = self._port(supplier)
+        return port is None or port.capabilities.live_stock or settings.terms.live_rates
+
+    def _port(self, supplier: str) -> SupplierPort | None:
+        """Return the port; None where it can't be built: one supplier's mistake must not stop what others can deliver."""
+        try:
+            return self._deps.outside.supplier(supplier)
+        except Exception as error:  # noqa: BLE001 - a credential that is not set, or whatever a plugin raises
+            log.warning("supplier %s can't be used: %s; see dropwright doctor", supplier, type(error).__name__)
+            return None
 
     def _ask(self, work: Work, supplier: str) -> tuple[list[Offer] | None, LiveRate | None]:
         """Return its offers (none that it has no live word of, None where it gave no answer), and its shipping rate."""
-        port = self._deps.outside.supplier(supplier)
+        port = self._port(supplier)
+        if port is None:
+            return None, None
         found: list[Offer] | None = []
         if port.capabilities.live_stock:
             try:

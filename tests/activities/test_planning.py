@@ -143,6 +143,12 @@ def test_a_supplier_that_gives_no_answer_stands_with_its_last_word(world: World)
     assert second.profile.supplier == "bts"
 
 
+def test_a_supplier_that_can_not_even_be_built_stops_nobody_elses_orders(world: World) -> None:
+    del world.suppliers["nova"]
+    (order,) = world.planned(2)
+    assert order.profile.supplier == "bts"
+
+
 def test_while_a_supplier_that_might_have_it_is_silent_planning_waits(world: World) -> None:
     world.bts.on_stock = unanswered
     world.suppliers["nova"].stock[ARTICLE] = 0
