@@ -262,6 +262,7 @@ def test_changes_that_came_with_an_order_are_asked_about_again_after_a_lost_answ
 
 
 def test_after_some_sendings_a_person_decides(world: World) -> None:
+    world.configure(suppliers={"bts": {"outages": {"failures": 100}}})
     order = in_doubt(world, DoubtMeans.LOOK_UP)
     world.bts.on_find = answering(ABSENT)
     for sending in range(1, MOST_SENDINGS):
@@ -272,6 +273,21 @@ def test_after_some_sendings_a_person_decides(world: World) -> None:
     assert last.verdict is StepVerdict.UNKNOWN
     assert world.tasks() == ["submit_unknown"]
     assert len(world.bts.placed) == MOST_SENDINGS
+
+
+def test_while_the_supplier_is_down_it_is_not_asked(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.LOOK_UP)
+    world.bts.on_find = answering(FOUND)
+    with world.database.begin() as tx:
+        tx.exec_driver_sql(
+            "INSERT INTO incidents (supplier, kind, opened_at, probed_at, reason) VALUES ('bts', 'unreachable', %s, %s, '')",
+            (START, START),
+        )
+    asked = len(world.bts.asked)
+    with pytest.raises(ApplicationError, match="down since"):
+        settle(world, order)
+    assert len(world.bts.asked) == asked
+    assert settle(world, order, at=START + 6 * HOUR).verdict is StepVerdict.DONE
 
 
 def test_what_stays_unsure_is_looked_at_again_and_then_asked_about_once(world: World) -> None:
