@@ -13,8 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused, Unavailable, UnexpectedReply
-from adapters.http import CallSink, HttpApi, http_client
-from adapters.pacing import Pace
+from adapters.http import CallSink, HttpApi
 from adapters.plugin import Plugin
 from adapters.suppliers.allowance import Allowance
 from adapters.suppliers.bigbuy import envelopes, replies, requests
@@ -22,6 +21,7 @@ from adapters.suppliers.bigbuy.envelopes import Reply
 from adapters.suppliers.bigbuy.feeds import Articles, Feeds, columns_of
 from adapters.suppliers.bigbuy.replies import Checked, Created, Part
 from adapters.suppliers.bigbuy.requests import SEPARATOR, BigBuyProfile
+from adapters.suppliers.configured import bearer_api, profile_of
 from adapters.suppliers.json_answers import money_if_readable
 from models.articles import normalise_ean
 from models.configuration import Supplier
@@ -316,18 +316,8 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
     version = settings.api_version or VERSIONS[0]
     if version not in VERSIONS:
         raise ValueError(f"supplier {supplier_id}: api_version is one of {', '.join(VERSIONS)}")
-    if settings.base_url is None or settings.token_env is None:
-        raise ValueError(f"supplier {supplier_id}: base_url and token_env are required")
-    profile = BigBuyProfile.model_validate(settings.profile)
-    token = secrets(settings.token_env)
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    api = HttpApi(
-        system=supplier_id,
-        client=http_client(str(settings.base_url), headers, settings.read_timeout),
-        sink=sink,
-        redact=lambda text: text.replace(token, "[token]") if token else text,
-        pace=Pace(settings.calls_per_second) if settings.calls_per_second else None,
-    )
+    profile = profile_of(BigBuyProfile, settings, supplier_id)
+    api = bearer_api(settings, supplier_id, secrets, sink)
     return BigBuy(api=api, supplier_id=supplier_id, settings=settings, profile=profile, version=version)
 
 

@@ -13,12 +13,12 @@ import httpx
 from stdnum import ean as gtin
 
 from adapters.errors import AdapterError, AuthenticationFailed, NotSent, Refused, Unavailable, UnexpectedReply
-from adapters.http import CallSink, HttpApi, http_client
-from adapters.pacing import Pace
+from adapters.http import CallSink, HttpApi
 from adapters.plugin import Plugin
 from adapters.suppliers.btswholesaler import replies, requests
 from adapters.suppliers.btswholesaler.feeds import Feeds, columns_of
 from adapters.suppliers.btswholesaler.requests import PaymentMethod
+from adapters.suppliers.configured import bearer_api, refuse_options
 from models.configuration import Supplier
 from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
@@ -213,22 +213,9 @@ class Btswholesaler:
 
 def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str], sink: CallSink) -> Btswholesaler:
     """Build the port from configuration. Raises ValueError for an option there is not."""
-    unknown = set(settings.options) - OPTIONS
-    if unknown:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(unknown))}")
+    refuse_options(settings, supplier_id, OPTIONS)
     payment_method = _payment_method(supplier_id, settings.options.get("payment_method", PaymentMethod.WALLET))
-    if settings.base_url is None or settings.token_env is None:
-        raise ValueError(f"supplier {supplier_id}: base_url and token_env are required")
-    token = secrets(settings.token_env)
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    client = http_client(str(settings.base_url), headers, settings.read_timeout)
-    api = HttpApi(
-        system=supplier_id,
-        client=client,
-        sink=sink,
-        redact=lambda text: text.replace(token, "[token]") if token else text,
-        pace=Pace(settings.calls_per_second) if settings.calls_per_second else None,
-    )
+    api = bearer_api(settings, supplier_id, secrets, sink)
     return Btswholesaler(api=api, supplier_id=supplier_id, settings=settings, payment_method=payment_method)
 
 

@@ -31,6 +31,7 @@ from adapters.suppliers.cjdropshipping import replies, requests
 from adapters.suppliers.cjdropshipping.replies import Draft, Envelope
 from adapters.suppliers.cjdropshipping.requests import CjProfile
 from adapters.suppliers.cjdropshipping.token import Token
+from adapters.suppliers.configured import address_and_token, profile_of, webhook_secret
 from adapters.suppliers.json_answers import reference
 from models.articles import normalise_ean
 from models.configuration import Supplier
@@ -340,12 +341,10 @@ class CjDropshipping:
 
 def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str], sink: CallSink) -> CjDropshipping:
     """Build the port from configuration. Raises ValueError for a setting that is missing."""
-    if settings.base_url is None or settings.token_env is None:
-        raise ValueError(f"supplier {supplier_id}: base_url and token_env are required")
-    key = secrets(settings.token_env)
+    url, key = address_and_token(settings, supplier_id, secrets)
     api = HttpApi(
         system=supplier_id,
-        client=http_client(str(settings.base_url), {"Accept": "application/json"}, settings.read_timeout),
+        client=http_client(url, {"Accept": "application/json"}, settings.read_timeout),
         sink=sink,
         redact=partial(_redacted, key),
         pace=Pace(settings.calls_per_second or CALLS_PER_SECOND),
@@ -354,9 +353,9 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
         api=api,
         supplier_id=supplier_id,
         settings=settings,
-        profile=CjProfile.model_validate(settings.profile),
+        profile=profile_of(CjProfile, settings, supplier_id),
         key=key,
-        path_secret=secrets(settings.webhook_secret_env) if settings.webhook_secret_env else "",
+        path_secret=webhook_secret(settings, secrets),
     )
 
 

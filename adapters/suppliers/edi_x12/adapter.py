@@ -7,8 +7,6 @@ order has arrived is told by its 997 or 855, or by what lies in the partner's fo
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
 from adapters.errors import Doubtful, Refused, Unavailable
 from adapters.exchange.remote import RemoteTimeouts, Settled, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
@@ -16,6 +14,7 @@ from adapters.feeds.x12_records import DEFAULT_COLUMNS
 from adapters.http import CallSink
 from adapters.plugin import Plugin, Secrets
 from adapters.ports import DocumentDesk
+from adapters.suppliers.configured import profile_of, refuse_options
 from adapters.suppliers.edi_x12.order_document import cancellation_bytes, order_bytes, read_own
 from adapters.suppliers.edi_x12.profile import X12Profile
 from adapters.suppliers.edi_x12.reading import DocumentReader
@@ -255,13 +254,8 @@ def build(
     documents: DocumentDesk,
 ) -> X12Supplier:
     """Build the port from configuration. Raises ValueError for an option or a profile that can't be used."""
-    if settings.options:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(settings.options))}")
-    try:
-        profile = X12Profile.model_validate(settings.profile)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ValueError(f"supplier {supplier_id}: profile: {faults}") from None
+    refuse_options(settings, supplier_id)
+    profile = profile_of(X12Profile, settings, supplier_id)
     return X12Supplier(profile=profile, settings=settings, supplier_id=supplier_id, secrets=secrets, desk=documents)
 
 

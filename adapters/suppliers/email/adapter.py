@@ -13,6 +13,7 @@ from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSen
 from adapters.http import CallSink
 from adapters.plugin import Plugin
 from adapters.ports import DocumentDesk
+from adapters.suppliers.configured import profile_of, refuse_options
 from adapters.suppliers.email.checking import check_profile
 from adapters.suppliers.email.imap import Mailbox
 from adapters.suppliers.email.outgoing import Letterhead, draft_cancellation, draft_order, recipient_of
@@ -285,9 +286,8 @@ def build(
     link_for: LinkFor = no_link,
 ) -> EmailSupplier:
     """Build the port from configuration. Raises ValueError for an option, or a profile that is wrong."""
-    if settings.options:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(settings.options))}")
-    profile = EmailProfile.model_validate(settings.profile)
+    refuse_options(settings, supplier_id)
+    profile = profile_of(EmailProfile, settings, supplier_id)
     smtp, imap = profile.smtp, profile.imap
     password = secrets(smtp.password_env) if smtp.password_env else ""
     mailbox = None

@@ -7,14 +7,13 @@ in the partner's folders, and by its answers.
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pydantic import ValidationError
-
 from adapters.errors import Doubtful, Refused, Unavailable
 from adapters.exchange.remote import RemoteFolder, RemoteTimeouts, Settled, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.http import CallSink
 from adapters.plugin import Plugin, Secrets
 from adapters.ports import DocumentDesk
+from adapters.suppliers.configured import profile_of, refuse_options
 from adapters.suppliers.files.profile import CancellationFile, FilesProfile
 from adapters.suppliers.files.reading import read_file
 from adapters.suppliers.files.writing import cancellation_file, file_name, order_file
@@ -276,13 +275,8 @@ def build(
     documents: DocumentDesk,
 ) -> FileSupplier:
     """Build the port from configuration. Raises ValueError for an option or a profile that can't be used."""
-    if settings.options:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(settings.options))}")
-    try:
-        profile = FilesProfile.model_validate(settings.profile)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ValueError(f"supplier {supplier_id}: profile: {faults}") from None
+    refuse_options(settings, supplier_id)
+    profile = profile_of(FilesProfile, settings, supplier_id)
     return FileSupplier(profile=profile, settings=settings, supplier_id=supplier_id, secrets=secrets, desk=documents)
 
 

@@ -22,6 +22,7 @@ from adapters.http import CallSink, HttpApi, http_client
 from adapters.pacing import Pace
 from adapters.plugin import Plugin
 from adapters.suppliers.allowance import Allowance
+from adapters.suppliers.configured import address_and_token, profile_of, refuse_options, webhook_secret
 from adapters.suppliers.generic_rest import calls, feeds, judging, placing, replies, webhooks
 from adapters.suppliers.generic_rest.calls import Prepared
 from adapters.suppliers.generic_rest.checking import CheckedRestProfile
@@ -280,15 +281,13 @@ def capabilities_of(profile: RestProfile, *, listens: bool) -> Capabilities:
 
 def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str], sink: CallSink) -> GenericRest:
     """Build the port from configuration. Raises ValueError for what can't be used."""
-    if settings.options:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(settings.options))}")
-    if settings.base_url is None or settings.token_env is None:
-        raise ValueError(f"supplier {supplier_id}: base_url and token_env are required")
-    profile = CheckedRestProfile.model_validate(settings.profile)
-    secret, terms = secrets(settings.token_env), profile.authentication
+    refuse_options(settings, supplier_id)
+    profile = profile_of(CheckedRestProfile, settings, supplier_id)
+    url, secret = address_and_token(settings, supplier_id, secrets)
+    terms = profile.authentication
     rate = settings.calls_per_second or profile.calls_per_second
     headers = {"Accept": "application/json", **profile.headers}
-    client = http_client(str(settings.base_url), headers, settings.read_timeout)
+    client = http_client(url, headers, settings.read_timeout)
     connect = partial(HttpApi, system=supplier_id, client=client, sink=sink, pace=Pace(rate) if rate else None)
     credentials: Credentials
     if isinstance(terms, ClientCredentials):
@@ -301,16 +300,8 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
         supplier_id=supplier_id,
         settings=settings,
         profile=profile,
-        webhook_secret=_webhook_secret(settings, secrets),
+        webhook_secret=webhook_secret(settings, secrets),
     )
-
-
-def _webhook_secret(settings: Supplier, secrets: Callable[[str], str]) -> str:
-    """Read it where it is set: who places orders needs none, and without one no webhook is believed."""
-    try:
-        return secrets(settings.webhook_secret_env) if settings.webhook_secret_env else ""
-    except (RuntimeError, LookupError):
-        return ""
 
 
 PLUGIN = Plugin(

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 
 from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused, Unavailable, UnexpectedReply
-from adapters.http import CallSink, HttpApi, http_client
-from adapters.pacing import Pace
+from adapters.http import CallSink, HttpApi
 from adapters.plugin import Plugin
 from adapters.suppliers.allowance import Allowance
+from adapters.suppliers.configured import bearer_api, profile_of, refuse_options, webhook_secret
 from adapters.suppliers.printful import replies, requests
 from adapters.suppliers.printful.profile import PrintfulProfile
 from adapters.suppliers.printful.replies import OrderReply
@@ -289,31 +289,12 @@ def _capabilities(profile: PrintfulProfile, *, listens: bool) -> Capabilities:
 
 def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str], sink: CallSink) -> Printful:
     """Build the port from configuration. Raises ValueError for what can't be used."""
-    if settings.options:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(settings.options))}")
-    if settings.base_url is None or settings.token_env is None:
-        raise ValueError(f"supplier {supplier_id}: base_url and token_env are required")
-    profile = PrintfulProfile.model_validate(settings.profile)
-    token = secrets(settings.token_env)
+    refuse_options(settings, supplier_id)
+    profile = profile_of(PrintfulProfile, settings, supplier_id)
     store = {"X-PF-Store-Id": profile.store_id} if profile.store_id else {}
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **store}
-    api = HttpApi(
-        system=supplier_id,
-        client=http_client(str(settings.base_url), headers, settings.read_timeout),
-        sink=sink,
-        redact=lambda text: text.replace(token, "[token]") if token else text,
-        pace=Pace(settings.calls_per_second or CALLS_PER_SECOND),
-    )
-    webhook_secret = _webhook_secret(settings, secrets)
-    return Printful(api=api, supplier_id=supplier_id, settings=settings, profile=profile, webhook_secret=webhook_secret)
-
-
-def _webhook_secret(settings: Supplier, secrets: Callable[[str], str]) -> str:
-    """Read it where it is set: who places orders needs none, and without one no webhook is believed."""
-    try:
-        return secrets(settings.webhook_secret_env) if settings.webhook_secret_env else ""
-    except (RuntimeError, LookupError):
-        return ""
+    api = bearer_api(settings, supplier_id, secrets, sink, headers=store, calls_per_second=CALLS_PER_SECOND)
+    secret = webhook_secret(settings, secrets)
+    return Printful(api=api, supplier_id=supplier_id, settings=settings, profile=profile, webhook_secret=secret)
 
 
 PLUGIN = Plugin(

@@ -10,6 +10,7 @@ from adapters.errors import AdapterError, Refused
 from adapters.http import CallSink
 from adapters.plugin import Plugin
 from adapters.ports import PickDesk
+from adapters.suppliers.configured import refuse_options
 from adapters.suppliers.without_interface import quote_from_terms
 from models.articles import normalise_ean
 from models.configuration import Supplier
@@ -172,8 +173,7 @@ def build(
     desk: PickDesk,
 ) -> Warehouse:
     """Build the port from configuration. Raises ValueError for an option: a warehouse has none."""
-    if settings.options:
-        raise ValueError(f"supplier {supplier_id}: no such options: {', '.join(sorted(settings.options))}")
+    refuse_options(settings, supplier_id)
     return Warehouse(desk=desk, supplier_id=supplier_id, settings=settings)
 
 
