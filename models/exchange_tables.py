@@ -31,7 +31,7 @@ partner_documents = Table(
     Column("state", Text, nullable=False),
     Column("name", Text, nullable=False),  # file name or Message-ID; of an open batch its id
     Column("control", BigInteger),  # its number at this partner
-    Column("digest", Text),  # SHA-256 of the body, hexadecimal; null while a batch is open
+    Column("digest", Text),  # SHA-256 of the body, hexadecimal; "attached:" before it: kept only; null in an open batch
     Column("body", LargeBinary),  # as it came or as it leaves, byte for byte
     Column("size", BigInteger, nullable=False, server_default="0"),
     Column("key", Text),  # out: kind and purchase orders, so that it is prepared once; null once withdrawn
