@@ -15,8 +15,6 @@ from models.base import Contract, Identifier, Reference, Timestamp
 from models.money import Money
 from models.suppliers import AcknowledgedLine, StatusText, SupplierLine, SupplierState, TrackedParcel
 
-NEWS_VERSION = 1
-
 
 class Direction(StrEnum):
     """Seen from us."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
@@ -32,12 +31,3 @@ def save(tx: Transaction, subject: CallSubject, records: Sequence[CallRecord]) -
         "attempt": subject.attempt,
     }
     tx.execute(_KEEP, [{**record.model_dump(), **about} for record in records])
-
-
-def latest_failed(tx: Transaction, system: str, count: int) -> bool:
-    """Say whether the last ``count`` calls to a system all went without a usable answer."""
-    rows = tx.execute(
-        select(calls.c.status).where(calls.c.system == system).order_by(calls.c.id.desc()).limit(count)
-    ).scalars()
-    statuses = list(rows)
-    return len(statuses) == count and all(status is None or status >= 500 for status in statuses)

@@ -150,7 +150,7 @@ def test_whatever_answers_an_order_is_a_placed_one_or_one_of_our_errors(status: 
     except Refused:
         assert status in (402, 422)
     except (AuthenticationFailed, Doubtful):
-        assert True
+        return
     else:
         assert 200 <= status < 300
         assert placed.supplier_number == " ".join(str(document["data"]["id"]).split())

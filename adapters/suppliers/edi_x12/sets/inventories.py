@@ -25,7 +25,6 @@ from adapters.suppliers.edi_x12.elements import (
 from adapters.suppliers.edi_x12.errors import Segment
 
 FULL, CHANGE, REPLACEMENT = "00", "04", "05"  # BIA01
-AVAILABLE = "33"  # QTY01
 NEXT_AVAILABLE = "018"  # DTM01
 Quantities = tuple[tuple[str, Decimal, str], ...]  # qualifier, how many, unit
 
