@@ -50,10 +50,14 @@ HOLDS = (
 SLOWLY = 600_000  # bytes a second
 PAGES_READ = 12
 # In the middle of a second slice, of files handed over in bulk, and of the shop's answers to them.
+# What is asked again once a client has given up hangs too: on a slow machine the kill comes later than that.
 HANGS = {
-    "calls": {"operation": "^SetQuantities$", "kind": "hang", "processed": True, "skip": 2},
-    "bulk-begin": {"operation": "^RunBulk$", "kind": "hang", "processed": True, "skip": 1},
-    "bulk-end": {"operation": "^/bulk-results", "kind": "hang", "skip": 1},
+    "calls": [{"operation": "^SetQuantities$", "kind": "hang", "processed": True, "skip": 2}],
+    "bulk-begin": [
+        {"operation": "^RunBulk$", "kind": "hang", "processed": True, "skip": 1},
+        {"operation": "^RecentBulks$", "kind": "hang", "skip": 1},
+    ],
+    "bulk-end": [{"operation": "^/bulk-results", "kind": "hang", "skip": 1}],
 }
 WEATHER = [
     {"operation": "^SetQuantities$", "kind": "throttled", "retry_after": 0, "times": 1},
@@ -152,8 +156,8 @@ class Story:
         await self._to_the_last_instants(holds)
 
     def _spoil_the_shops(self) -> None:
-        for channel, hang in HANGS.items():
-            self.scene.post(self.scene.shops[channel], "faults", rules=[hang])
+        for channel, hangs in HANGS.items():
+            self.scene.post(self.scene.shops[channel], "faults", rules=hangs)
         tracked = sorted(self.scene.believed("calls"))[5:9]
         refuse = {"quantity": {tracked[0]: "INVALID_INVENTORY_ITEM"}, "price": {tracked[3]: "INVALID_INPUT"}}
         for channel in CHANNELS:
