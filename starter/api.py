@@ -37,6 +37,7 @@ from starter.webhooks import RefusedRequestError, ShopifyDoor, read_body
 
 DATABASE_THREADS = 20  # as many as the pool has connections
 ANSWER_SECONDS = 4.5  # Shopify gives up after 5
+PAGE_SECONDS = 20.0  # a person waits longer than a shop
 GRACEFUL_SECONDS = 20
 PUSHES_AT_ONCE = 12  # 10 MiB each
 PUSH_THREADS = 2  # of their own: pushed stock never keeps an order waiting
@@ -56,10 +57,12 @@ def create_app(
     deliverer: Deliverer,
     feed_requests: FeedRequests | None = None,
     suppliers: Suppliers | None = None,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> FastAPI:
     """Build the API. ``deliverer`` and ``feed_requests`` run for as long as the app does.
 
     Without ``feed_requests`` what is pushed waits for its feed's schedule; without ``suppliers`` none sends webhooks.
+    ``answer_seconds`` is how long a storefront or a supplier's system waits for the answer to a webhook.
     """
     intake = Intake(database, configurations, storefronts)
     door = ShopifyDoor(intake, configurations, storefronts, secrets)
@@ -79,7 +82,7 @@ def create_app(
         """Take in one delivery of a Shopify shop."""
         try:
             body = await read_body(request)
-            received = await _in_time(threads, partial(door.admit, channel, request.headers, body))
+            received = await _in_time(threads, partial(door.admit, channel, request.headers, body), answer_seconds)
         except RefusedRequestError as refusal:
             return _refusal(request, refusal)
         deliverer.submit(received)
@@ -107,13 +110,15 @@ def create_app(
 
     if suppliers is not None:
         supplier_door = SupplierDoor(database, configurations, suppliers)
-        app.include_router(supplier_routes(supplier_door, deliverer, partial(_in_time, threads), _refusal))
+        in_time = partial(_in_time, threads, seconds=answer_seconds)
+        app.include_router(supplier_routes(supplier_door, deliverer, in_time, _refusal))
 
     portal = PortalPages(database, configurations, secrets)
-    app.include_router(portal_routes(portal, deliverer, partial(_in_time, threads)))
+    for_people = partial(_in_time, threads, seconds=PAGE_SECONDS)
+    app.include_router(portal_routes(portal, deliverer, for_people))
 
     pages = CustomerPages(database, configurations, secrets)
-    app.include_router(customer_routes(pages, deliverer, partial(_in_time, threads)))
+    app.include_router(customer_routes(pages, deliverer, for_people))
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -141,9 +146,7 @@ def _running(*parts: AbstractAsyncContextManager[Any] | None) -> Callable[[FastA
     return lifespan
 
 
-async def _in_time(
-    threads: anyio.CapacityLimiter, admit: Callable[[], Answer], seconds: float = ANSWER_SECONDS
-) -> Answer:
+async def _in_time(threads: anyio.CapacityLimiter, admit: Callable[[], Answer], seconds: float) -> Answer:
     """Answer before the sender gives up. What is stored later is found by the redelivery and the sweeps."""
     try:
         with anyio.fail_after(seconds):

@@ -87,7 +87,7 @@ class _Entries:
                 return Taken(self._pages.refuse(token, str(error)))
             return self._pages.take(token, form)
 
-        taken: Taken = await self._on_thread(work, KEEPING_SECONDS)
+        taken: Taken = await self._on_thread(work, seconds=KEEPING_SECONDS)
         return taken
 
 

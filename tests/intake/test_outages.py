@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 from temporalio.client import Client
 
 from activities.delivery import OrderDelivery
@@ -88,6 +89,19 @@ def test_without_the_database_nothing_is_half_done_and_then_all_is_well(
     document = order()
     assert post(api, document).json() == {"outcome": "startable"}
     assert api.get("/readyz").status_code == 200
+
+
+def test_a_shop_hears_in_time_that_its_order_is_not_stored_yet(world: World) -> None:
+    document = order()
+    with serving(world, answer_seconds=0.5) as api:
+        with world.database.begin() as tx:
+            tx.execute(text("LOCK TABLE webhooks IN ACCESS EXCLUSIVE MODE"))
+            refused = post(api, document)
+        redelivered = post(api, document)
+
+    assert (refused.status_code, refused.json()) == (503, {"error": "too_slow_to_store"})
+    assert redelivered.json()["outcome"] in ("startable", "repeated", "unchanged")  # the first may be stored by now
+    assert len(world.rows("SELECT 1 FROM orders WHERE storefront_order_id = :id", id=str(document["id"]))) == 1
 
 
 def test_a_restart_of_the_database_between_two_deliveries_goes_unnoticed(

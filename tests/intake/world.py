@@ -29,6 +29,7 @@ from starter.api import build_server, create_app, listen
 from starter.delivery import Deliverer
 
 NOBODY = "127.0.0.1:9"  # no Temporal server listens here
+PATIENT = 60.0  # seconds: a slow machine is no failure
 SHOP = "planted.example"
 SECRETS = {"SHOP_SECRET": "new secret", "SHOP_OLD_SECRET": "old secret", "SHOP_TOKEN": "token"}
 WATERMARK = datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,14 +168,16 @@ def build_world(url: str, **channel: Any) -> World:
 
 
 @contextmanager
-def serving(world: World, temporal_address: str = NOBODY) -> Iterator[httpx.Client]:
+def serving(world: World, temporal_address: str = NOBODY, answer_seconds: float = PATIENT) -> Iterator[httpx.Client]:
     """The API on loopback, in a thread; yields a client of it."""
     listener = listen("127.0.0.1", 0)
     servers: list[uvicorn.Server] = []
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(world, temporal_address, listener, servers)))
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_serve(world, temporal_address, answer_seconds, listener, servers))
+    )
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=90) as client:
             client.get("/healthz").raise_for_status()
             yield client
     finally:
@@ -182,7 +185,9 @@ def serving(world: World, temporal_address: str = NOBODY) -> Iterator[httpx.Clie
         thread.join(30)
 
 
-async def _serve(world: World, temporal_address: str, listener: Any, servers: list[uvicorn.Server]) -> None:
+async def _serve(
+    world: World, temporal_address: str, answer_seconds: float, listener: Any, servers: list[uvicorn.Server]
+) -> None:
     temporal = await Client.connect(temporal_address, lazy=True, data_converter=pydantic_data_converter)
     app = create_app(
         database=world.database,
@@ -190,6 +195,7 @@ async def _serve(world: World, temporal_address: str, listener: Any, servers: li
         storefronts=world.storefronts.__getitem__,
         secrets=lambda name: SECRETS.get(name, ""),
         deliverer=Deliverer(OrderDelivery(temporal, world.database, world.configurations)),
+        answer_seconds=answer_seconds,
     )
     servers.append(build_server(app))
     await servers[0].serve(sockets=[listener])
