@@ -31,7 +31,10 @@ MAIL = {
 }
 
 
-def mailer(port: int, **changes: Any) -> SmtpMailer:
+PATIENT, IMPATIENT = timedelta(seconds=10), timedelta(milliseconds=500)
+
+
+def mailer(port: int, timeout: timedelta = PATIENT, **changes: Any) -> SmtpMailer:
     values = {
         "host": "127.0.0.1",
         "port": port,
@@ -40,7 +43,7 @@ def mailer(port: int, **changes: Any) -> SmtpMailer:
         "alerts_to": "ops@x.example",
     }
     settings = Mail.model_validate(values | changes)
-    return SmtpMailer(settings, password="open sesame", timeout=timedelta(milliseconds=500))
+    return SmtpMailer(settings, password="open sesame", timeout=timeout)
 
 
 class World:
@@ -51,6 +54,8 @@ class World:
         self.mailer = mailer(port)
 
     def spoil(self, operation: str, kind: str, **options: Any) -> None:
+        if kind in ("hang", "latency"):
+            self.mailer = mailer(self.port, IMPATIENT)
         rules = [{"operation": operation, "kind": kind, "times": 1, **options}]
         HTTP.post(f"{self.url}/_sandbox/faults", json={"rules": rules}).raise_for_status()
 
@@ -69,6 +74,7 @@ def served() -> Iterator[World]:
 def world(served: World) -> World:
     for path in ("faults", "messages"):
         HTTP.delete(f"{served.url}/_sandbox/{path}").raise_for_status()
+    served.mailer = mailer(served.port)
     return served
 
 
@@ -197,7 +203,7 @@ def test_a_server_that_never_greets_is_not_waited_for_longer_than_the_time_out()
     with listen(0) as listener:
         started = time.monotonic()
         with pytest.raises(NotSent):
-            mailer(listener.getsockname()[1]).send(**MAIL)
+            mailer(listener.getsockname()[1], IMPATIENT).send(**MAIL)
         assert time.monotonic() - started < 3
 
 

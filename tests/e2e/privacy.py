@@ -14,9 +14,13 @@ from typing import Any
 from google.protobuf.message import Message
 from sqlalchemy import text
 from temporalio.api.common.v1 import Payload
+from temporalio.api.workflowservice.v1 import ListNamespacesRequest
 from temporalio.client import Client
 
 from adapters.database.engine import Database
+from tests.e2e.sales import PLANTED_WORDS
+
+CARELESS = "careless"  # what namespaces are called where things leak on purpose
 
 # Encodings whose bytes are their content, so that a look at the bytes is enough. The last two are what the tests of bad
 # messages send: a word planted in one of them would be found as well.
@@ -106,6 +110,18 @@ class Scanner:
             with database.begin() as tx:
                 for (row,) in tx.execute(text(f"SELECT to_jsonb({table})::text FROM {table}")):
                     self.look(f"table {table}", row)
+
+
+async def leaks_of(address: str, apart_from: str = CARELESS) -> list[str]:
+    """Look through all that a server has kept, but for where things leak on purpose. Returns what is wrong."""
+    scanner = Scanner(PLANTED_WORDS)
+    service = (await Client.connect(address)).workflow_service
+    listed = await service.list_namespaces(ListNamespacesRequest(page_size=1000))
+    names = [namespace.namespace_info.name for namespace in listed.namespaces]
+    for name in names:
+        if name != "temporal-system" and not name.startswith(apart_from):
+            await scanner.look_at_histories(await Client.connect(address, namespace=name))
+    return scanner.findings
 
 
 def payloads_of(message: Message) -> Iterator[Payload]:

@@ -12,9 +12,9 @@ from starter import search_attributes
 RETENTION = Duration(seconds=86_400)
 
 
-async def client_of_new_namespace(address: str, *, identity: str | None = None) -> Client:
+async def client_of_new_namespace(address: str, *, identity: str | None = None, kind: str = "world") -> Client:
     """Register a namespace that knows our search attributes, and connect to it as the product does."""
-    name = f"world-{uuid4().hex[:12]}"
+    name = f"{kind}-{uuid4().hex[:12]}"
     first = await Client.connect(address)
     request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=RETENTION)
     await first.workflow_service.register_namespace(request)
