@@ -6,6 +6,7 @@ says is not recorded, and the command fails.
 
 import argparse
 import asyncio
+import gzip
 import json
 import os
 import sys
@@ -14,7 +15,6 @@ import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -30,13 +30,13 @@ from starter.postgres import embedded_postgres
 from starter.temporal_server import temporal_dev_server
 from tests.replay import stage as places
 from tests.replay import supply
+from tests.replay.replaying import HISTORIES, SUFFIX
 from tests.replay.scenarios import SCENARIOS, Scenario
 from tests.replay.stage import WATCHED, Stage, steer
 from tests.workflows.namespaces import client_of_new_namespace
 from tests.workflows.scenes import CAREFUL, Scene, spoilable_supplier
 from tests.workflows.world import SECRETS, World, running_world
 
-HISTORIES = Path(__file__).with_name("histories")
 IDENTITY = "recorder"  # the default names this machine
 ENDS_WITHIN = 90.0  # seconds
 AT_ONCE = 12  # more would only slow each other down, past the instants that their scripts count on
@@ -82,13 +82,13 @@ def main() -> int:
         failed = asyncio.run(_record(server.address, database.url, chosen))
     if not failed and len(chosen) == len(SCENARIOS):
         _remove_what_nobody_plays(recorded_before=started)
-    size = sum(file.stat().st_size for file in HISTORIES.glob("*.json"))
+    size = sum(file.stat().st_size for file in HISTORIES.glob(f"*{SUFFIX}"))
     _say(f"{len(chosen) - failed} of {len(chosen)} scenarios in {time.time() - started:.0f} s; {size / 1e3:.0f} kB")
     return 1 if failed else 0
 
 
 def _remove_what_nobody_plays(*, recorded_before: float) -> None:
-    for file in HISTORIES.glob("*.json"):
+    for file in HISTORIES.glob(f"*{SUFFIX}"):
         if file.stat().st_mtime < recorded_before:
             file.unlink()
 
@@ -197,8 +197,9 @@ async def _write(client: Client, workflow_id: str, name: str, run_id: str | None
         return
     documents = [_bare(event) for event in history.to_json_dict()["events"]]
     events = [json.dumps(one, ensure_ascii=False, sort_keys=True, separators=(",", ":")) for one in documents]
+    text = '{"events": [\n' + ",\n".join(events) + "\n]}\n"
     HISTORIES.mkdir(exist_ok=True)
-    (HISTORIES / f"{name}.json").write_text('{"events": [\n' + ",\n".join(events) + "\n]}\n", encoding="utf-8")
+    (HISTORIES / f"{name}{SUFFIX}").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def _bare(part: Any) -> Any:
