@@ -3,90 +3,38 @@
 Whoever finds on reserving that somebody was quicker reads and plans again.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import activity
 
-from activities import outages, shortages
+from activities import shortages
 from activities.common import Dependencies, ask, now, subject
 from activities.failures import wait
-from adapters.database import incidents, offers, planning, purchase_orders, reservations, stock_views, tasks, timeline
-from adapters.database.configurations import Version
+from activities.planning_questions import SupplierQuestions
+from activities.planning_work import Work
+from adapters.database import offers, planning, purchase_orders, reservations, stock_views, tasks, timeline
 from adapters.database.engine import Transaction
 from adapters.database.planning import Minting, PlanningOrder
 from adapters.database.reservations import Want
 from adapters.database.stock_views import StandingOffer
-from adapters.errors import AdapterError
-from adapters.ports import SupplierPort
-from models.articles import normalise_ean
 from models.backordering import ShortageAction
 from models.commands import CommandName
 from models.contracts import PlanRequest, PlanResult, PlanVerdict, PurchaseOrderRequest, Shortage, ShortageWord
-from models.routing import LiveRate, RoutingPlan, WantedLine
+from models.routing import RoutingPlan
 from models.statuses import ORDER_ENDINGS, Mode
-from models.suppliers import Destination, Offer, StockAnswer, SupplierLine
 from models.tasks import OpenTask, TaskCategory
-from workflows.decisions import planning_facts, routing, shipping_choice
-
-log = logging.getLogger(__name__)
+from workflows.decisions import planning_facts, routing
 
 TRIES = 10  # at reserving what a plan counts on, within one attempt
 TAKEN_AGAIN = timedelta(seconds=1)
 ASK_AGAIN = timedelta(seconds=30)  # suppliers that gave no answer
-AT_ONCE = 8  # suppliers asked for live stock
 
 
 class OutOfStockError(Exception):
     """Somebody reserved what this plan counted on; its transaction is rolled back."""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What suppliers said just before the plan."""
-
-    offers: Sequence[Offer] = ()
-    silent: frozenset[str] = frozenset()
-    rates: Mapping[str, LiveRate] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Work:
-    """One planning: what was asked for, of which order, by which configuration, and what suppliers said."""
-
-    request: PlanRequest
-    order: PlanningOrder
-    parts: Sequence[WantedLine]
-    version: Version
-    heard: Heard = Heard()
-
-    @property
-    def eans(self) -> list[str]:
-        """Name every article that is wanted."""
-        return sorted({part.ean for part in self.parts})
-
-    @property
-    def to_ask_for(self) -> list[str]:
-        """Name every article that suppliers are asked about: what is wanted, and what its buyer might take instead."""
-        stock, wanted = self.version.configuration.stock, {part.line_id for part in self.parts}
-        sold = {line.ean for line in self.order.lines if line.line_id in wanted}
-        instead = {leaf for ean in sold for one in stock.substitutes.get(ean, ()) for leaf in stock.parts_of(one)}
-        return sorted(instead.union(self.eans))
-
-    @property
-    def suppliers(self) -> tuple[str, ...]:
-        """Name every supplier that may be ordered from."""
-        return self.version.configuration.routing.priority
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        """Name the suppliers that did not deliver, or that a person has excluded."""
-        return frozenset(self.request.excluded) | self.order.pins.excluded
 
 
 class Planner:
@@ -94,6 +42,7 @@ class Planner:
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
+        self._questions = SupplierQuestions(deps)
 
     def plan(self, request: PlanRequest) -> PlanResult:
         """Decide who gets what is open, reserve it, and mint the purchase orders, once per plan number."""
@@ -101,7 +50,7 @@ class Planner:
             result = self._begin(request)
             if isinstance(result, PlanResult):
                 return result
-            work = self._ask_suppliers(result)
+            work = replace(result, heard=self._questions.ask(result))
             if work.heard.offers or entries.records:
                 with self._deps.database.begin() as tx:
                     entries.save(tx)
@@ -282,7 +231,7 @@ class Planner:
             test=order.test,
             mode=mode,
             ship_country=order.ship_country,
-            profile=self._deps.outside.profile(supplier),
+            profile=self._deps.outside.profile(supplier, now()),
         )
 
     # Questions to a person.
@@ -306,98 +255,6 @@ class Planner:
         task = ask(tx, self._deps, category, facts, order_id=work.order.id, candidates=reasons)
         timeline.tell(tx, work.order.id, "order.needs_person", at=now(), category=category, task=task.task_id)
         return PlanResult(verdict=PlanVerdict.ASK, task=task)
-
-    # Suppliers, asked beside every transaction.
-
-    def _ask_suppliers(self, work: Work) -> Work:
-        """Ask each candidate that has live stock; one that gives no answer stands with its last word, or not at all."""
-        candidates = [name for name in work.suppliers if self._worth_asking(work, name)]
-        if not candidates:
-            return work
-        with self._deps.database.begin() as tx:
-            down = incidents.down(tx, candidates)
-        with ThreadPoolExecutor(min(AT_ONCE, len(candidates)), thread_name_prefix="live-stock") as askers:
-            up = [name for name in candidates if name not in down]
-            asked = {name: askers.submit(copy_context().run, self._ask, work, name) for name in up}
-            answers = {name: future.result() for name, future in asked.items()}
-        heard = Heard(
-            offers=[offer for found, _ in answers.values() for offer in found or ()],
-            silent=down | {name for name, (found, _) in answers.items() if found is None},
-            rates={name: rate for name, (_, rate) in answers.items() if rate is not None},
-        )
-        return Work(work.request, work.order, work.parts, work.version, heard)
-
-    def _worth_asking(self, work: Work, supplier: str) -> bool:
-        settings = self._deps.outside.supplier_settings(supplier)
-        only = work.order.pins.only_supplier
-        if not settings.enabled or supplier in work.left_out or only not in (None, supplier):
-            return False
-        port = self._port(supplier)
-        return port is None or port.capabilities.live_stock or settings.terms.live_rates
-
-    def _port(self, supplier: str) -> SupplierPort | None:
-        """Return the port; None where it can't be built: one supplier's mistake must not stop what others can deliver."""
-        try:
-            return self._deps.outside.supplier(supplier)
-        except Exception as error:  # noqa: BLE001 - a credential that is not set, or whatever a plugin raises
-            log.warning("supplier %s can't be used: %s; see dropwright doctor", supplier, type(error).__name__)
-            return None
-
-    def _ask(self, work: Work, supplier: str) -> tuple[list[Offer] | None, LiveRate | None]:
-        """Return its offers (none that it has no live word of, None where it gave no answer), and its shipping rate."""
-        port = self._port(supplier)
-        if port is None:
-            return None, None
-        found: list[Offer] | None = []
-        if port.capabilities.live_stock:
-            try:
-                found = [_offer(supplier, answer) for answer in port.fetch_stock(work.to_ask_for)]
-            except AdapterError as error:
-                with self._deps.database.begin() as tx:
-                    outages.note_exchange_failure(tx, self._deps, supplier, error)
-                return None, None
-        return found, self._live_rate(work, supplier, found or ())
-
-    def _live_rate(self, work: Work, supplier: str, found: Sequence[Offer]) -> LiveRate | None:
-        """Ask what shipping all that it could deliver costs. None where it is not asked, or gives no answer."""
-        settings, order = self._deps.outside.supplier_settings(supplier), work.order
-        if not settings.terms.live_rates or not order.ship_country:
-            return None
-        there = {offer.ean: offer.quantity for offer in found}
-        units: dict[str, int] = {}
-        for part in work.parts:
-            units[part.ean] = units.get(part.ean, 0) + part.quantity
-        lines = [
-            SupplierLine(ean=ean, quantity=quantity)
-            for ean, quantity in units.items()
-            if there.get(ean, quantity) >= quantity
-        ]
-        if not lines:
-            return None
-        destination = Destination(country_code=order.ship_country, postal_code=order.postal_code[:20])
-        try:
-            quotes = self._deps.outside.supplier(supplier).quote_shipping(destination, lines)
-        except AdapterError:
-            return None
-        choice = shipping_choice.choose(quotes, settings.preferred_carriers, settings.promise_days)
-        if choice is None:
-            return None
-        cost = choice.quote.cost
-        rate = planning_facts.conversion(order.rates, cost.currency, order.currency)
-        return None if rate is None else LiveRate(cost=cost.amount * rate, days=choice.quote.days)
-
-
-def _offer(supplier: str, answer: StockAnswer) -> Offer:
-    cost = answer.unit_cost
-    return Offer(
-        supplier=supplier,
-        ean=normalise_ean(answer.ean),
-        known=answer.known,
-        quantity=answer.quantity,
-        unit_cost=cost.amount if cost else None,
-        currency=cost.currency if cost else "EUR",
-        observed_at=now(),
-    )
 
 
 def _wants(plan: RoutingPlan, supplier: str) -> list[Want]:

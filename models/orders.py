@@ -3,7 +3,6 @@
 These models hold personal data. They live in PostgreSQL and in adapters; no workflow input or result may contain one.
 """
 
-from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -62,8 +61,3 @@ class IncomingOrder(Contract):
     customer_group: str = ""
     preference: str = ""
     needs: tuple[str, ...] = ()
-
-    @property
-    def goods_total(self) -> Decimal:
-        """Sum the lines, in the order's currency."""
-        return sum((line.unit_price * line.quantity for line in self.lines), Decimal(0))

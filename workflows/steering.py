@@ -9,44 +9,18 @@ import contextlib
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.tasks import TaskActivities
-from models.commands import (
-    Command,
-    CommandName,
-    CommandReceipt,
-    CustomerAnswered,
-    StockArrived,
-    StorefrontEvent,
-    SupplierRecovered,
-    SupplierReported,
-    UnitsReturned,
-)
+from models.commands import Command, CommandName, CommandReceipt
 from models.contracts import CommandRecord, MalformedCommand
 from workflows import options, search_attributes
 from workflows.manual_review import Asking
+from workflows.messages import Event, describe_malformed, only_argument
 
 Result = TypeVar("Result")
 Outcome = TypeVar("Outcome", covariant=True)
-
-Event = TypeVar(
-    "Event", StorefrontEvent, SupplierReported, SupplierRecovered, StockArrived, CustomerAnswered, UnitsReturned
-)
-
-_MESSAGES = (
-    Command,
-    StorefrontEvent,
-    SupplierReported,
-    SupplierRecovered,
-    StockArrived,
-    CustomerAnswered,
-    UnitsReturned,
-)
-_FIELDS = {name for message in _MESSAGES for name in message.model_fields}
 
 COMMAND_HELP = (
     "Steer this lifecycle or answer its open question. One JSON object: "
@@ -301,28 +275,8 @@ class Steerable(Asking):
         )
 
 
-def only_argument(args: tuple[Any, ...]) -> Any:
-    """Return the one argument a message must carry. Raises ValueError for none and for too many."""
-    if len(args) != 1:
-        raise ValueError(f"expected one JSON object, got {len(args)} arguments")
-    return args[0]
-
-
 def start_input(request: Result | None) -> Result:
     """Return what a lifecycle was started with. Without any it fails at once, instead of being tried for ever."""
     if request is None:
         raise ApplicationError("expected one JSON object as input", type="MalformedStart", non_retryable=True)
     return request
-
-
-def describe_malformed(error: Exception) -> str:
-    """Say what was wrong with a message without repeating anything it held: a name it made up is content too."""
-    if isinstance(error, ValidationError):
-        return "; ".join(map(_describe, error.errors(include_url=False, include_input=False, include_context=False)))
-    return str(error) if isinstance(error, ValueError) else type(error).__name__
-
-
-def _describe(problem: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in problem["loc"] if part in _FIELDS) or "message"
-    own_words = problem["type"] == "value_error"  # of a validator of ours: it names commands and fields only
-    return f"{place}: {problem['msg'] if own_words else problem['type']}"

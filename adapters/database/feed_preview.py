@@ -13,6 +13,7 @@ from models.feed_rows import FeedRow
 from models.feeds import Absent, Feed, Scope
 
 _AT_ONCE = 20_000  # rows
+_SAMPLES = 5  # of each kind of change
 # What an offer holds of a row, and its type there. The rest describes an article, and changes no stock and no price.
 _TYPES = {
     "ean": "text",
@@ -71,7 +72,6 @@ def preview(
     rows: Iterable[FeedRow],
     *,
     withdrawn: Collection[int],
-    samples: int = 5,
 ) -> Preview:
     """Compare rows with our offers, as a run of this feed would. Nothing permanent is written.
 
@@ -83,7 +83,7 @@ def preview(
         {"positions": list(withdrawn)},
     )
     tx.execute(text("ANALYZE feed_preview"))
-    given = {"supplier": supplier, "feed": feed_id, "move": feed.thresholds.price_move, "samples": samples}
+    given = {"supplier": supplier, "feed": feed_id, "move": feed.thresholds.price_move, "samples": _SAMPLES}
     counted = tx.execute(text(_counting()), given).one()._asdict()
     absent = _absent_count(tx, given) if feed.scope is Scope.FULL else 0
     found = _samples(tx, given, feed.absent if absent else None)

@@ -204,12 +204,6 @@ def forget_problems(tx: Transaction, run_id: int) -> None:
     tx.execute(delete(feed_problems).where(feed_problems.c.run_id == run_id))
 
 
-def forget_hashes(tx: Transaction, supplier: str, skus: Sequence[str]) -> None:
-    """Make every feed look at these articles again, for whoever wrote their offers otherwise. In the same transaction."""
-    rows = update(feed_rows).where(feed_rows.c.supplier == supplier, feed_rows.c.sku.in_(skus))
-    tx.execute(rows.where(feed_rows.c.hash != FORGOTTEN).values(hash=FORGOTTEN))
-
-
 def any_forgotten(tx: Transaction, run: FeedRun) -> bool:
     """Say whether an offer of this feed was written otherwise since its row was applied."""
     rows = select(feed_rows.c.sku).where(feed_rows.c.supplier == run.supplier, feed_rows.c.feed == run.feed)

@@ -164,13 +164,9 @@ def find(tx: Transaction, task_id: int) -> dict[str, Any] | None:
     return dict(row._mapping) if row else None
 
 
-def list_open(
-    tx: Transaction, *, category: TaskCategory | None = None, order_id: int | None = None
-) -> list[dict[str, Any]]:
+def list_open(tx: Transaction, *, category: TaskCategory | None = None) -> list[dict[str, Any]]:
     """List open tasks, the most urgent first."""
     query = select(tasks).where(tasks.c.state == TaskState.OPEN).order_by(tasks.c.priority, tasks.c.opened_at)
     if category is not None:
         query = query.where(tasks.c.category == category)
-    if order_id is not None:
-        query = query.where(tasks.c.order_id == order_id)
     return [dict(row._mapping) for row in tx.execute(query)]

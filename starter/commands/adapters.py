@@ -9,13 +9,14 @@ import typer
 
 from activities.registry import environment_secret
 from adapters.database.configurations import ConfigurationStore
+from adapters.database.engine import Database
 from adapters.database.picks import Desk
-from adapters.plugin import distribution_of, load_plugins
+from adapters.plugin import Plugin, distribution_of, load_plugins
 from adapters.ports import SupplierPort
-from models.configuration import Configuration
+from models.configuration import Configuration, Supplier
 from models.suppliers import Capabilities, Destination
 from starter.adapter_account import Account, Outcome, look_at
-from starter.adapter_suites import NoSuiteError, find_suite, run_suite
+from starter.adapter_suites import NO_CHECKS, NoSuiteError, find_suite, run_suite
 from starter.console import AsJson, CommandFailedError, print_table, read_settings, say, write_json
 from starter.opening import opened_database
 from starter.scaffold import BadNameError, naming, write_package
@@ -107,7 +108,7 @@ def try_adapter(
     Exit code 1 where a check failed. Against an account nothing is ordered, except one test order with
     --place-test-order where the adapter declares test orders.
 
-    Example: dropwright adapter test btswholesaler --only doubtful
+    Example: dropwright adapter test acme-trade --only doubtful
 
     JSON: {"adapter", "against", "checks", "failed": [...], "outcomes": [{"check", "ok", "said"}]}
     """
@@ -131,6 +132,8 @@ def _test_simulated(name: str, only: str, *, as_json: bool) -> None:
         result = run_suite(find_suite(name), ["-k", only] if only else [], quiet=as_json)
     except NoSuiteError as error:
         raise CommandFailedError(str(error)) from None
+    if result.exit_code == NO_CHECKS:
+        raise CommandFailedError(f"no check of {name} has {only!r} in its name" if only else f"{name} has no checks")
     if as_json:
         write_json(_report(name, Against.SIMULATOR, result.checks, list(result.failed), []))
     if result.exit_code:
@@ -158,15 +161,25 @@ def _configured(name: str, supplier: str | None, closing: ExitStack) -> Supplier
         raise CommandFailedError(f"there is no supplier adapter {name}; `dropwright adapter list` shows what there is")
     if plugin.documents:
         raise CommandFailedError(f"{name} speaks by documents: what it sends is sent; test it against its simulator")
-    desk = {"desk": Desk(database)} if plugin.picks else {}
-    port: SupplierPort = plugin.build(
-        settings=configuration.suppliers[chosen],
-        supplier_id=chosen,
-        secrets=environment_secret,
-        sink=lambda _call: None,
-        **desk,
-    )
+    port = _build(plugin, chosen, configuration.suppliers[chosen], database)
     closing.callback(port.close)
+    return port
+
+
+def _build(plugin: Plugin, supplier: str, settings: Supplier, database: Database) -> SupplierPort:
+    besides: dict[str, Any] = {"desk": Desk(database)} if plugin.picks else {}
+    if plugin.links:
+        besides["link_for"] = lambda _number: None
+    try:
+        port: SupplierPort = plugin.build(
+            settings=settings,
+            supplier_id=supplier,
+            secrets=environment_secret,
+            sink=lambda _call: None,
+            **besides,
+        )
+    except ValueError as error:
+        raise CommandFailedError(f"{plugin.id} does not take these settings: {error}") from None
     return port
 
 

@@ -1,29 +1,21 @@
 """Commands that steer orders: each becomes one Update to the right lifecycle, alone or as a batch."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from adapters.database import notes, orders, tasks, views
-from adapters.database.commands import CommandOutcome
+from adapters.database import orders
 from adapters.database.engine import Database
-from adapters.database.views import OrderRecord
-from models.commands import Command, CommandName
+from models.commands import CommandName
 from models.orders import Address
-from models.statuses import OrderState
-from models.tasks import TaskCategory
-from starter.console import AsJson, CommandFailedError, Who, acting, print_table, read_settings, say, write_json
-from starter.opening import connect_temporal, opened_database
-from starter.overrides import Outcome, Target, batch, send_command
-from starter.references import purchase_order_target, target_of, target_of_task, the_order
-
-EVERY_OPEN_ORDER = 10_000
-PENDING_EXIT = 3
+from starter.choosing import jobs_of, jobs_where
+from starter.console import AsJson, CommandFailedError, Who, acting, read_settings, say
+from starter.jobs import Job, Manner, build, carry_out, wrong_fields
+from starter.opening import opened_database
+from starter.references import target_of, the_order
 
 References = Annotated[
     list[str] | None,
@@ -40,24 +32,6 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a batc
 CommandId = Annotated[
     str | None, typer.Option("--command-id", metavar="ID", help="Repeat a command under its own id: harmless.")
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One command for one lifecycle."""
-
-    target: Target
-    command: Command
-    order: OrderRecord
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manner:
-    """What accompanies a command: who gives it, the note beside it, its own id."""
-
-    actor: str
-    note: str | None = None
-    command_id: str | None = None
 
 
 def simple(name: CommandName, explanation: str) -> Callable[..., None]:
@@ -77,10 +51,10 @@ def simple(name: CommandName, explanation: str) -> Callable[..., None]:
         manner = Manner(actor=acting(who), note=note, command_id=command_id)
         with opened_database(read_settings()) as database:
             if where is not None:
-                jobs = _jobs_where(database, where, name, manner, references)
+                jobs = jobs_where(database, where, name, manner, references)
                 _confirm(jobs, name, yes=yes)
             else:
-                jobs = _jobs_of(database, references or [], name, manner, supplier)
+                jobs = jobs_of(database, references or [], name, manner, supplier)
             carry_out(database, jobs, manner, as_json=as_json)
 
     command.__doc__ = (
@@ -250,106 +224,8 @@ def store_address(database: Database, order_id: int, given: dict[str, str], acto
         try:
             address = Address.model_validate({**before.model_dump(), **given})
         except ValidationError as error:
-            raise CommandFailedError(f"the address can't be used: {_fields_of(error)}") from None
+            raise CommandFailedError(f"the address can't be used: {wrong_fields(error)}") from None
         return orders.store_address(tx, order_id, address, source=actor, now=datetime.now(UTC))
-
-
-def build(name: CommandName, manner: Manner, **fields: Any) -> Command:
-    """Build a command from what was typed. Raises CommandFailedError naming the field that can't be used."""
-    try:
-        return Command.model_validate(
-            {"command": name, "actor": manner.actor, "command_id": manner.command_id, **fields}
-        )
-    except ValidationError as error:
-        raise CommandFailedError(f"{name.replace('_', '-')}: {_fields_of(error)}") from None
-
-
-def _fields_of(error: ValidationError) -> str:
-    """Name each wrong field; its value may be personal."""
-    problems = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in problems)
-
-
-def _one(
-    name: CommandName, reference: str, supplier: str | None, manner: Manner, fields: dict[str, Any], *, as_json: bool
-) -> None:
-    command = build(name, manner, **fields)
-    with opened_database(read_settings()) as database:
-        order = the_order(database, reference)
-        target = target_of(order, name, supplier=supplier, reference=reference)
-        carry_out(database, [Job(target=target, command=command, order=order)], manner, as_json=as_json)
-
-
-def _jobs_of(
-    database: Database, references: Sequence[str], name: CommandName, manner: Manner, supplier: str | None
-) -> list[Job]:
-    if not references:
-        raise typer.BadParameter("name at least one order, or choose with --where")
-    if manner.command_id and len(references) > 1:
-        raise typer.BadParameter("--command-id is one command's: name one order")
-    jobs = []
-    for reference in references:
-        order = the_order(database, reference)
-        target = target_of(order, name, supplier=supplier, reference=reference)
-        jobs.append(Job(target=target, command=build(name, manner), order=order))
-    return jobs
-
-
-def _jobs_where(
-    database: Database, where: str, name: CommandName, manner: Manner, references: Sequence[str] | None
-) -> list[Job]:
-    if references or manner.command_id:
-        raise typer.BadParameter("--where chooses the orders: give no REF and no --command-id")
-    wanted = _read_filter(where)
-    with database.begin() as tx:
-        if "category" in wanted:
-            asked = tasks.list_open(tx, category=TaskCategory(wanted["category"]))
-            found = views.read_orders(tx, {task["order_id"] for task in asked} - {None})
-            return [job for order in found for job in _jobs_asked(order, wanted, name, manner)]
-        found = views.list_orders(tx, state=OrderState.OPEN, channel=wanted.get("channel"), limit=EVERY_OPEN_ORDER)
-    return [job for order in found for job in _jobs_at(order, wanted.get("supplier"), name, manner)]
-
-
-def _read_filter(where: str) -> dict[str, str]:
-    pairs = dict(part.strip().partition("=")[::2] for part in where.split(",") if part.strip())
-    unknown = set(pairs) - {"category", "supplier", "channel"}
-    if unknown or not pairs or not all(pairs.values()):
-        raise typer.BadParameter("--where takes category=…, supplier=… and channel=…, separated by commas")
-    if "category" in pairs and pairs["category"] not in set(TaskCategory):
-        raise typer.BadParameter(f"there is no category {pairs['category']}: {', '.join(TaskCategory)}")
-    return pairs
-
-
-def _jobs_asked(order: OrderRecord, wanted: dict[str, str], name: CommandName, manner: Manner) -> list[Job]:
-    """Answer the questions of this category that take this command; each answer names its task."""
-    jobs: list[Job] = []
-    if wanted.get("channel") not in (None, order.channel):
-        return jobs
-    for task in order.tasks:
-        if task["category"] != wanted["category"] or task["workflow_id"] is None:
-            continue
-        if all(alternative["command"] != name for alternative in task["alternatives"]):
-            continue
-        target = target_of_task(order, task["workflow_id"])
-        if "supplier" in wanted and not _is_at(order, target, wanted["supplier"]):
-            continue
-        jobs.append(Job(target=target, command=build(name, manner, task_id=task["id"]), order=order))
-    return jobs
-
-
-def _is_at(order: OrderRecord, target: Target, supplier: str) -> bool:
-    return any(one.id == target.purchase_order_id and one.supplier == supplier for one in order.purchase_orders)
-
-
-def _jobs_at(order: OrderRecord, supplier: str | None, name: CommandName, manner: Manner) -> list[Job]:
-    if supplier is None:
-        target = target_of(order, name, supplier=None, reference=order.reference)
-        return [Job(target=target, command=build(name, manner), order=order)]
-    return [
-        Job(target=purchase_order_target(order, one), command=build(name, manner), order=order)
-        for one in order.purchase_orders
-        if one.open and one.supplier == supplier
-    ]
 
 
 def _confirm(jobs: Sequence[Job], name: CommandName, *, yes: bool) -> None:
@@ -361,55 +237,11 @@ def _confirm(jobs: Sequence[Job], name: CommandName, *, yes: bool) -> None:
         typer.confirm("Send it to all of them?", abort=True, err=True)
 
 
-def carry_out(database: Database, jobs: Sequence[Job], manner: Manner, *, as_json: bool) -> None:
-    """Send every command, show each answer, and leave with the exit code that sums them up."""
-    prepared = [_with_note(database, job, manner.note, manner.actor) for job in jobs]
-    outcomes = asyncio.run(_send(database, prepared))
-    rows = [
-        {
-            "order": job.order.reference,
-            "for": job.target.label,
-            "workflow_id": outcome.workflow_id,
-            "command_id": outcome.command_id,
-            "outcome": outcome.outcome,
-            "message": outcome.message,
-        }
-        for job, outcome in zip(prepared, outcomes, strict=True)
-    ]
-    if as_json:
-        write_json(rows)
-    else:
-        _print_outcomes(rows)
-    raise typer.Exit(_exit_code([outcome.outcome for outcome in outcomes]))
-
-
-def _print_outcomes(rows: Sequence[dict[str, Any]]) -> None:
-    print_table(("for", "outcome", "what now"), [(row["for"], row["outcome"], row["message"]) for row in rows])
-    for row in rows:
-        if row["outcome"] == CommandOutcome.PENDING:
-            say(f"to look later: dropwright order show {row['order']}; its id is {row['command_id']}")
-
-
-def _with_note(database: Database, job: Job, text: str | None, author: str) -> Job:
-    """Store the note first: the command carries its number, never its text."""
-    if text is None:
-        return job
-    try:
-        with database.begin() as tx:
-            note_id = notes.store(tx, job.order.id, text, author=author, now=datetime.now(UTC))
-    except ValueError as error:
-        raise CommandFailedError(str(error)) from None
-    return Job(target=job.target, command=job.command.model_copy(update={"note_id": note_id}), order=job.order)
-
-
-async def _send(database: Database, jobs: Sequence[Job]) -> list[Outcome]:
-    client = await connect_temporal()
-    if len(jobs) == 1:
-        return [await send_command(client, database, jobs[0].target, jobs[0].command)]
-    return await batch(client, database, [(job.target, job.command) for job in jobs])
-
-
-def _exit_code(outcomes: Sequence[CommandOutcome]) -> int:
-    if CommandOutcome.REFUSED in outcomes:
-        return 1
-    return PENDING_EXIT if CommandOutcome.PENDING in outcomes else 0
+def _one(
+    name: CommandName, reference: str, supplier: str | None, manner: Manner, fields: dict[str, Any], *, as_json: bool
+) -> None:
+    command = build(name, manner, **fields)
+    with opened_database(read_settings()) as database:
+        order = the_order(database, reference)
+        target = target_of(order, name, supplier=supplier, reference=reference)
+        carry_out(database, [Job(target=target, command=command, order=order)], manner, as_json=as_json)

@@ -19,7 +19,6 @@ from models.statuses import TaskState
 from models.tasks import SupplyAnswer, TaskCategory
 from starter import pages, shapes, supply_answers
 from starter.commands import steering
-from starter.commands.steering import Job, Manner
 from starter.console import (
     AsJson,
     CommandFailedError,
@@ -31,6 +30,7 @@ from starter.console import (
     say,
     write_json,
 )
+from starter.jobs import Job, Manner, build, carry_out
 from starter.opening import TemporalAwayError, connect_temporal, opened_database
 from starter.references import target_of_task
 
@@ -285,11 +285,11 @@ def _send(
     mappings = _read_mappings(database, order, given.eans)
     if name is CommandName.CHANGE_ADDRESS:
         fields["address_id"] = steering.store_address(database, order.id, given.address, manner.actor)
-    command = steering.build(name, manner, task_id=task["id"], **fields)
+    command = build(name, manner, task_id=task["id"], **fields)
     for variant, ean in mappings.items():
         map_article(database, order.channel, variant, ean, manner.actor)
     target = target_of_task(order, task["workflow_id"])
-    steering.carry_out(database, [Job(target=target, command=command, order=order)], manner, as_json=as_json)
+    carry_out(database, [Job(target=target, command=command, order=order)], manner, as_json=as_json)
 
 
 def _read_mappings(database: Database, order: OrderRecord, given: list[str]) -> dict[str, str]:

@@ -20,7 +20,8 @@ from models.rehearsal import Replayed, Tally
 from starter.console import CommandFailedError
 from starter.rehearsal.facts import RateBook, answer, outcome, question, wanted_articles
 from workflows.decisions import planning_facts
-from workflows.decisions.rehearsal import FOUR_PLACES, add, changes_between, converted, nobody_had, take_in
+from workflows.decisions.rehearsal import FOUR_PLACES, converted, nobody_had
+from workflows.decisions.rehearsal_figures import add, changes_between, take_in
 
 PAGE = 250  # orders read at once, and what is still finished after Ctrl-C
 ALONE = 600  # so many orders are done before a second process has loaded its code
@@ -50,7 +51,6 @@ class Stage:
     def __init__(self, database: Database, rehearsal: Rehearsal) -> None:
         """Read the small tables."""
         self._database = database
-        self._rehearsal = rehearsal
         self._sides = (rehearsal.before, rehearsal.after)
         self._suppliers = list(dict.fromkeys(name for side in self._sides for name in side.routing.priority))
         self._changes = changes_between(rehearsal.before, rehearsal.after)

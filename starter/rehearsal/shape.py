@@ -6,7 +6,7 @@ from typing import Any
 
 from models.rehearsal import Difference, Outcome, Replayed, SideTally, Tally
 from starter.rehearsal.replay import Rehearsal
-from workflows.decisions.rehearsal import BARS, mean, percentile
+from workflows.decisions.rehearsal_figures import BARS, mean, percentile
 
 _CENTS = Decimal("0.01")
 

@@ -89,7 +89,7 @@ EVERY_CATEGORY = pytest.mark.parametrize("category", list(TaskCategory))
 
 
 def template_of(category: TaskCategory) -> str:
-    return questions._TASKS[category][2]
+    return questions.WORDINGS[category].question
 
 
 @EVERY_CATEGORY

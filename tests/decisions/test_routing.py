@@ -377,7 +377,7 @@ def of_seed(seed: int) -> tuple[World, RoutingPlan]:
 seeds = st.integers(20_000, 10**9).map(of_seed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seeds)
 def test_what_is_routed_and_what_is_not_are_together_what_was_ordered(drawn: tuple[World, RoutingPlan]) -> None:
     one, plan = drawn
@@ -391,7 +391,7 @@ def test_what_is_routed_and_what_is_not_are_together_what_was_ordered(drawn: tup
     assert counted == Counter({(part.line_id, part.ean): part.quantity for part in one.order.lines})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seeds)
 def test_nobody_gets_more_than_is_available(drawn: tuple[World, RoutingPlan]) -> None:
     one, plan = drawn
@@ -403,7 +403,7 @@ def test_nobody_gets_more_than_is_available(drawn: tuple[World, RoutingPlan]) ->
     assert all(quantity <= available[key] for key, quantity in taken.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seeds)
 def test_every_supplier_has_one_verdict_for_every_line_and_the_units_add_up(drawn: tuple[World, RoutingPlan]) -> None:
     one, plan = drawn
@@ -424,7 +424,7 @@ def test_every_supplier_has_one_verdict_for_every_line_and_the_units_add_up(draw
             )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seeds, st.randoms(use_true_random=False))
 def test_the_plan_is_the_same_in_whatever_order_offers_and_suppliers_come(
     drawn: tuple[World, RoutingPlan], chance: random.Random

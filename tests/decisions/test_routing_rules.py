@@ -321,7 +321,7 @@ RULES = st.lists(rule_documents(), min_size=1, max_size=5)
 
 
 @given(RULES, orders())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_exclusion_or_a_need_is_never_lost(documents: list[dict[str, Any]], facts: OrderFacts) -> None:
     together = rules_for(facts, built(documents))
     for document in documents:
@@ -339,7 +339,7 @@ NARROWER: dict[str, list[list[str]]] = {
 
 
 @given(RULES, st.data(), st.lists(orders(), min_size=5, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_rule_that_is_found_unreachable_changes_nothing(
     documents: list[dict[str, Any]], data: st.DataObject, several: list[OrderFacts]
 ) -> None:
@@ -377,7 +377,7 @@ def _renamed(found: Any, gone: int) -> Any:
 
 
 @given(RULES, orders(), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_order_of_entries_in_a_condition_does_not_matter(
     documents: list[dict[str, Any]], facts: OrderFacts, chance: random.Random
 ) -> None:

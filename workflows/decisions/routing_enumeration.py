@@ -5,26 +5,13 @@ settled have what is best for it alone. Levels, ties included, are folded into o
 different solutions are never equal: the same one is found wherever and in whatever order it is looked for.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from workflows.decisions.routing_bounds import within
-from workflows.decisions.routing_problem import (
-    Group,
-    Levels,
-    Part,
-    Pick,
-    Problem,
-    Solution,
-    contended,
-    quantities,
-    rivals,
-)
-
-MOST_OPTIONS = 4_000  # of one line
-Picks = tuple[Pick, ...]
+from workflows.decisions.routing_problem import Levels, Problem, Solution, contended, rivals
+from workflows.decisions.routing_ways import MOST_WAYS, Picks, Way, every_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,99 +52,18 @@ def enumerate_all(problem: Problem, *, budget: int, below: Levels | None = None)
 
     ``below`` are levels, as levels_of gives them, that a solution must not exceed; None as the solution: there is none.
     """
-    options = [_options(problem, group) for group in problem.groups]
-    if any(len(one) > MOST_OPTIONS for one in options):
+    ways = [every_way(problem, group) for group in problem.groups]
+    if any(len(one) > MOST_WAYS for one in ways):
         return None, False
-    search = _search(problem, options, budget, below)
+    search = _search(problem, ways, budget, below)
     _explore(search, _Branch())
     return (None if search.found is None else Solution(search.found)), search.complete
-
-
-# Options: every way to serve one line.
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    picks: Picks
-    levels: Levels
-    order: tuple[tuple[int, ...], ...]  # what comes first of two that cost the same
-
-
-def _options(problem: Problem, group: Group) -> list[_Way]:
-    ways = itertools.chain.from_iterable(_served(problem, group, units) for units in reversed(group.units))
-    return list(itertools.islice(ways, MOST_OPTIONS + 1))
-
-
-def _served(problem: Problem, group: Group, units: int) -> Iterator[_Way]:
-    wanted = quantities(problem, group, units)
-    parts = [problem.parts[index] for index in group.parts]
-    choices = [_sources(problem, part, quantity) for part, quantity in zip(parts, wanted, strict=True)]
-    shelves = [_shelf(problem, part) for part in parts]
-    unrouted = sum(part.quantity for part in parts) - sum(wanted)
-    for chosen in itertools.product(*choices):
-        picks = tuple(itertools.chain.from_iterable(chosen))
-        if _compatible(problem, picks):
-            order = tuple([_order(problem, shelf, one) for shelf, one in zip(shelves, chosen, strict=True)])
-            yield _Way(picks, _levels(problem, picks, unrouted), order)
-
-
-def _sources(problem: Problem, part: Part, quantity: int) -> list[Picks]:
-    if quantity == 0:
-        return [()]
-    if part.split:
-        return list(itertools.islice(_divided(problem, part.candidates, quantity), MOST_OPTIONS + 1))
-    return [(Pick(one, quantity),) for one in part.candidates if _there(problem, one, quantity)]
-
-
-def _divided(problem: Problem, candidates: Sequence[int], quantity: int) -> Iterator[Picks]:
-    """Divide a quantity among candidates in every way, most from the first ones first."""
-    if quantity == 0:
-        yield ()
-    elif candidates:
-        first, rest = candidates[0], candidates[1:]
-        for units in range(quantity, -1, -1):
-            if units == 0 or _there(problem, first, units):
-                own = (Pick(first, units),) if units else ()
-                yield from (own + others for others in _divided(problem, rest, quantity - units))
-
-
-def _there(problem: Problem, candidate: int, quantity: int) -> bool:
-    one = problem.candidates[candidate]
-    return one.takes(quantity) and quantity <= problem.stock[one.offer]
-
-
-def _compatible(problem: Problem, picks: Picks) -> bool:
-    modes = {problem.candidates[pick.candidate].mode for pick in picks}
-    suppliers = {problem.modes[mode].supplier for mode in modes}
-    return len(suppliers) == len(modes) and (len(suppliers) <= 1 or not problem.one_supplier)
-
-
-def _levels(problem: Problem, picks: Picks, unrouted: int) -> Levels:
-    levels = [0] * problem.depth
-    levels[0] = unrouted
-    for pick in picks:
-        one = problem.candidates[pick.candidate]
-        for level in range(1, problem.depth):
-            levels[level] += one.once[level] + one.unit[level] * pick.quantity
-    return tuple(levels)
-
-
-def _shelf(problem: Problem, part: Part) -> Mapping[int, int]:
-    """Number a part's offers by priority; candidates of one offer, in several modes, are one."""
-    offers = dict.fromkeys(problem.candidates[one].offer for one in part.candidates)
-    return {offer: place for place, offer in enumerate(offers)}
-
-
-def _order(problem: Problem, shelf: Mapping[int, int], picks: Picks) -> tuple[int, ...]:
-    """Put most from the offers of high priority first."""
-    drawn = sorted((shelf[problem.candidates[pick.candidate].offer], -pick.quantity) for pick in picks)
-    return (*(number for one in drawn for number in one), len(shelf))
 
 
 # Keys: levels, number of suppliers, and the order of ties line by line, as one number.
 
 
-def _search(problem: Problem, ways: list[list[_Way]], budget: int, below: Levels | None) -> _Search:
+def _search(problem: Problem, ways: list[list[Way]], budget: int, below: Levels | None) -> _Search:
     scarce = {offer: problem.stock[offer] for offer in contended(problem)}
     weights, tie_weights = _weights(problem, ways)
     ranked = [_ranked(group) for group in ways]
@@ -189,7 +95,7 @@ def _search(problem: Problem, ways: list[list[_Way]], budget: int, below: Levels
     )
 
 
-def _weights(problem: Problem, ways: list[list[_Way]]) -> tuple[list[int], list[int]]:
+def _weights(problem: Problem, ways: list[list[Way]]) -> tuple[list[int], list[int]]:
     """Give each level a weight that no sum of the lower ones reaches, the number of suppliers and the ties last."""
     tie_weights, weight = [0] * len(ways), 1
     for group in reversed(range(len(ways))):
@@ -220,7 +126,7 @@ def _folded(levels: Levels, weights: Sequence[int]) -> int:
     return sum(level * weight for level, weight in zip(levels, weights, strict=False))
 
 
-def _ranked(ways: list[_Way]) -> list[int]:
+def _ranked(ways: list[Way]) -> list[int]:
     """Number the ways in the order of ties: the same offers in other modes have the same number."""
     orders = {order: place for place, order in enumerate(sorted({way.order for way in ways}))}
     return [orders[way.order] for way in ways]
