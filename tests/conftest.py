@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
@@ -23,6 +24,10 @@ BEGINS_FIRST = "test_incident.py"  # two simulated days of 500 orders: nobody sh
 DATABASE_NUMBERS = itertools.count(1)
 TEMPLATE = "migrated_template"
 TEST_SERVER_START = timedelta(seconds=60)
+
+# How long an example takes says nothing on a machine that has other things to do.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

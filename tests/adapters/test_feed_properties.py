@@ -7,12 +7,12 @@ import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.feeds.writing import feed_of, gzipped, read, xml, xml_feed, xml_records, zipped
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150)
 COLUMNS = {"sku": "sku", "quantity": "stock", "unit_cost": "cost", "title": "name"}
 # No quantity and no cost is zero, and none holds a zero: a zero that is read was made by the damage, and stands there.
 STOCK = [

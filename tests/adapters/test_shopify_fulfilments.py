@@ -2,7 +2,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.storefronts.shopify.fulfilments import Share, allot, ours, outstanding, tracking_input, waiting_status
@@ -106,7 +106,6 @@ statuses = st.sampled_from(["OPEN", "IN_PROGRESS", "ON_HOLD", "CLOSED", "CANCELL
 shares_of_orders = st.lists(st.builds(share, statuses, st.sampled_from(["North", "South"]), quantities), max_size=5)
 
 
-@settings(deadline=None)
 @given(wanted=quantities, shares=shares_of_orders)
 def test_never_more_is_fulfilled_than_wanted_or_open(wanted: dict[str, int], shares: list[Share]) -> None:
     taken: Counter[str] = Counter()

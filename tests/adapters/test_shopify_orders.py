@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import UnexpectedReply
@@ -294,7 +294,6 @@ fields = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(path=fields, value=json_values)
 def test_whatever_stands_in_a_field_the_order_is_read_or_refused(path: str, value: Any) -> None:
     outcome = read_or_complaint(changed(path, value))
@@ -361,7 +360,6 @@ def swept_from(shop: Shop) -> list[dict[str, Any]]:
     return [rest_order(order, of_order) for order, of_order in zip(found, lines, strict=True)]
 
 
-@settings(deadline=None)
 @given(form=forms, happens=st.sampled_from(["nothing", "cancel", "edit"]))
 def test_any_order_of_the_shop_reads_the_same_from_rest_and_graphql(form: dict[str, Any], happens: str) -> None:
     shop = Shop("demo.myshopify.com")

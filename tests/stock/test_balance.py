@@ -142,7 +142,7 @@ def test_what_comes_although_it_was_cancelled_is_not_counted_twice(stocked: Stoc
     assert line(stocked, order) == (0, 2, 0)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_happens_every_line_balances(stocked: StockWorld, data: st.DataObject) -> None:
     bundled, quantity = data.draw(st.booleans()), data.draw(st.integers(1, 6))

@@ -162,7 +162,7 @@ def test_a_bundle_sells_as_often_as_its_scarcest_part(world: StockWorld) -> None
     assert (world.sellable(KIT), world.sellable(BOX), world.sellable(A), world.sellable(B)) == (2, 1, 5, 5)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_publisher_reads_what_the_view_says(world: StockWorld, data: st.DataObject) -> None:
     world.empty()
