@@ -173,8 +173,8 @@ class Anyrest:
         return article
 
     def _cancel(self, order: Order) -> None:
-        if order.state == SHIPPED:
-            raise Refusal(409, "ALREADY_SHIPPED")
+        if order.state in (SHIPPED, CANCELLED):
+            raise Refusal(409, f"ALREADY_{order.state}")
         order.state = CANCELLED
 
 

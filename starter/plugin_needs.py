@@ -18,6 +18,7 @@ def unmet_needs(configuration: Configuration) -> Iterator[Problem]:
     for supplier, settings in configuration.suppliers.items():
         if plugin := plugins.get(settings.adapter):
             yield from _missing(supplier, settings, plugin)
+            yield from _strange_version(supplier, settings, plugin)
             yield from _profile_problems(supplier, settings, plugin)
 
 
@@ -26,6 +27,13 @@ def _missing(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Prob
         if getattr(settings, name) is None:
             place, problem = ("suppliers", supplier), f"is required by the adapter {settings.adapter}"
             yield Problem(path_text((*place, name)), problem, "write it into this table", place=place)
+
+
+def _strange_version(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Problem]:
+    version, place = settings.api_version, ("suppliers", supplier, "api_version")
+    if plugin.versions and version is not None and version not in plugin.versions:
+        problem = f"is no version of its interface that the adapter {settings.adapter} speaks"
+        yield Problem(path_text(place), problem, f"write one of {', '.join(plugin.versions)}", place=place)
 
 
 def _profile_problems(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """What every adapter takes from a supplier's settings, and how it says that they can't be used: never with a value."""
 
+import hmac
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
@@ -41,6 +42,11 @@ def webhook_secret(settings: Supplier, secrets: Callable[[str], str]) -> str:
         return secrets(settings.webhook_secret_env) if settings.webhook_secret_env else ""
     except (RuntimeError, LookupError):
         return ""
+
+
+def is_secret(given: str, secret: str) -> bool:
+    """Compare the end of the address that a webhook was sent to, in constant time; without a secret none is right."""
+    return bool(secret) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode())
 
 
 def bearer_api(

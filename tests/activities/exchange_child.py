@@ -1,12 +1,9 @@
 """Processes that run a round of the exchange, each of them gone at a named point.
 
-It reads lines of ``URL FOLDER POINT``, forks for each (one import serves all), and answers with the exit code.
+It reads lines of ``URL FOLDER POINT``.
 """
 
 import asyncio
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +17,9 @@ from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.exchange import Documents
 from tests.activities.exchange_world import Exchange, FolderPartner
+from tests.activities.mortals import AFTER, BEFORE, die_at, serve
 from tests.activities.world import RecordedMailer, RecordedShop, World
 
-KILLED = 9
-BEFORE, AFTER = "before", "after"
 POINTS: dict[str, tuple[Any, str, str]] = {
     "picked up, not kept": (exchange_incoming, "keep", BEFORE),
     "kept, not applied": (exchange_incoming, "keep", AFTER),
@@ -34,18 +30,6 @@ POINTS: dict[str, tuple[Any, str, str]] = {
     "sent, the round not noted": (outages, "note_success", BEFORE),
     "told, not noted as told": (records, "mark_told", BEFORE),
 }
-
-
-def die_at(owner: Any, name: str, when: str) -> None:
-    """Have the process end, without a word to anybody, before or after a call."""
-    call: Callable[..., Any] = getattr(owner, name)
-
-    def dying(*args: Any, **named: Any) -> None:
-        if when == AFTER:
-            call(*args, **named)
-        os._exit(KILLED)
-
-    setattr(owner, name, dying)
 
 
 def open_exchange(url: str, root: Path) -> Exchange:
@@ -67,16 +51,5 @@ def run(url: str, root: str, point: str) -> None:
     asyncio.run(opened.tell())
 
 
-def main() -> None:
-    """Serve until nobody asks any more."""
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            run(*line.rstrip("\n").split("\t"))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)

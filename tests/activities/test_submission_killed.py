@@ -1,22 +1,17 @@
 """A process that is gone at any step of placing an order: it exists once, or not at all, and a person is asked in doubt."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from subprocess import PIPE
+from collections.abc import Iterator
 
 import pytest
 
 from models.contracts import ConfirmRequest, PurchaseOrderRequest, StepVerdict
 from sandbox.btswholesaler import API, create_app
 from sandbox.catalogue import plain_eans
-from tests.activities.exchange_child import KILLED
-from tests.activities.submission_child import POINTS, open_world
+from tests.activities.mortals import KILLED, Kill, mortals
+from tests.activities.submission_child import POINTS
 from tests.activities.world import World, ref, submit
 from tests.adapters.loopback import HTTP, Stage, stage
 
-ROOT = Path(__file__).parents[2]
 TOKEN = "SUPPLIER_TOKEN"  # the world's secrets are their names
 # Where the fence stands for whoever goes on, and whether the supplier has the order.
 LEFT = {
@@ -27,7 +22,6 @@ LEFT = {
     "kept, not committed": ("unknown", 1),
     "committed, not told to Temporal": ("placed", 1),
 }
-Kill = Callable[[str, str], str]
 
 
 @pytest.fixture(scope="module")
@@ -37,35 +31,14 @@ def server() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def kill(database_url: str) -> Iterator[Kill]:
-    """Place an order in a process that is gone at a point; answers with its exit code."""
-    command = [sys.executable, "-m", "tests.activities.submission_child"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True, bufsize=1) as parent:
-        assert parent.stdin is not None
-        asked, answers = parent.stdin, parent.stdout
-        assert answers is not None
-
-        def ask(order: str, point: str) -> str:
-            asked.write(f"{database_url}\t{order}\t{point}\n")
-            return answers.readline().strip()
-
+def kill() -> Iterator[Kill]:
+    with mortals("tests.activities.submission_child") as ask:
         yield ask
-        asked.close()
-
-
-@pytest.fixture
-def going_on(world: World, database_url: str) -> Iterator[World]:
-    """The activities of a process that goes on, on the world's emptied database."""
-    assert world.tasks() == []
-    opened = open_world(database_url)
-    yield opened
-    opened.deps.outside.close()
-    opened.database.close()
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_an_order_whose_process_was_killed_exists_once_or_a_person_is_asked(
-    world: World, going_on: World, server: Stage, kill: Kill, point: str
+    world: World, going_on: World, server: Stage, kill: Kill, database_url: str, point: str
 ) -> None:
     url = server.put_on(create_app(token=TOKEN, settings={"ship_after": None}))
     order = _planned(world)
@@ -75,7 +48,7 @@ def test_an_order_whose_process_was_killed_exists_once_or_a_person_is_asked(
     def booked() -> int:
         return len(HTTP.get(f"{url}/_sandbox/ledger").json()["orders"])
 
-    assert kill(submit(order).model_dump_json(), point) == str(KILLED)
+    assert kill(database_url, submit(order).model_dump_json(), point) == str(KILLED)
     fence, there = LEFT[point]
     assert (world.purchase_order(order)["submission"] == "ready", booked()) == (fence == "ready", there)
     again = going_on.run(going_on.submission.submit_purchase_order, submit(order), attempt=2)

@@ -232,6 +232,14 @@ def test_without_our_payment_an_order_waits_for_a_persons_and_can_be_called_off(
     assert ledger(url)["orders"] == []
 
 
+def test_an_order_that_is_not_seen_yet_is_called_off_all_the_same(ports: Ports, url: str) -> None:
+    port = ports(payment="manual")
+    change(url, "settings", {"visibility_seconds": 60})
+    placed = port.place_order(order())
+    assert [port.cancel_order(placed.supplier_number) for _ in range(2)] == [Cancellation.CANCELLED] * 2
+    assert [one["status"] for one in ledger(url)["drafts"]] == ["CANCELLED"]
+
+
 def test_what_a_person_has_paid_can_not_be_called_off(ports: Ports, url: str) -> None:
     port = ports(payment="manual")
     placed = port.place_order(order())

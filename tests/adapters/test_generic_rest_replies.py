@@ -3,7 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import (
@@ -142,7 +142,6 @@ def test_what_says_nothing_is_enough_where_nothing_was_asked_for() -> None:
     assert judging.success(PROFILE, "cancel_order", 204, "") is None
 
 
-@settings(deadline=None)
 @given(status=st.integers(200, 499), document=ORDERS | JSON)
 def test_whatever_answers_an_order_is_a_placed_one_or_one_of_our_errors(status: int, document: Any) -> None:
     try:
@@ -156,14 +155,12 @@ def test_whatever_answers_an_order_is_a_placed_one_or_one_of_our_errors(status: 
         assert placed.supplier_number == " ".join(str(document["data"]["id"]).split())
 
 
-@settings(deadline=None)
 @given(document=ORDERS | JSON, operation=st.sampled_from(["fetch_order", "find_order", "cancel_order"]))
 def test_whatever_answers_a_question_is_read_or_not_understood(document: Any, operation: Any) -> None:
     read = rehearsing.outcome(PROFILE, Recorded(operation=operation, body=json.dumps(document), expect={"x": 1}))
     assert read.get("error", "unexpected_reply") == "unexpected_reply"
 
 
-@settings(deadline=None)
 @given(
     document=JSON.map(lambda inner: {"data": inner}) | JSON,
     operation=st.sampled_from(["fetch_stock", "quote_shipping"]),

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import Refused
@@ -42,7 +42,6 @@ def test_what_is_null_is_left_out() -> None:
     assert not {"company", "phone"} & set(body["data"]["shipTo"])
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_whatever_a_customer_is_called_stays_in_its_place(text: str) -> None:
     address = CUSTOMER.model_copy(update={"name": text, "address1": text})
@@ -52,7 +51,6 @@ def test_whatever_a_customer_is_called_stays_in_its_place(text: str) -> None:
     assert set(body["data"]) == {"reference", "test", "shippingOption", "comment", "shipTo", "items"}
 
 
-@settings(deadline=None)
 @given(text=st.text(min_size=1, max_size=40))
 def test_whatever_is_put_into_a_path_stays_one_segment(text: str) -> None:
     path = templates.fill_path("/orders/{{ value }}/lines", {"value": text})
@@ -61,7 +59,6 @@ def test_whatever_is_put_into_a_path_stays_one_segment(text: str) -> None:
     assert ".." not in path.split("/")
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_whatever_is_put_into_a_header_is_one_line_of_ascii(text: str) -> None:
     filled = templates.fill_header("key-{{ value }}", {"value": text})

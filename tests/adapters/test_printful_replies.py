@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import AccountHold, AdapterError, Refused, UnexpectedReply
@@ -106,7 +106,6 @@ def test_any_other_error_proves_nothing(status: int, text: str) -> None:
     assert replies.refusal("draft", status, text) is None
 
 
-@settings(deadline=None)
 @given(status=st.integers(200, 599), result=JSON)
 def test_whatever_is_answered_is_an_order_or_one_of_our_errors(status: int, result: Any) -> None:
     text = json.dumps({"code": status, "result": result, "error": result})
@@ -119,7 +118,6 @@ def test_whatever_is_answered_is_an_order_or_one_of_our_errors(status: int, resu
     assert isinstance(replies.refusal("draft", status, text), AdapterError | None)
 
 
-@settings(deadline=None)
 @given(result=st.fixed_dictionaries({"id": JSON, "status": JSON, "items": JSON, "shipments": JSON, "costs": JSON}))
 def test_an_order_with_anything_in_its_fields_is_read_or_not_understood(result: Any) -> None:
     with suppress(UnexpectedReply):
@@ -128,7 +126,6 @@ def test_an_order_with_anything_in_its_fields_is_read_or_not_understood(result: 
         assert replies.order_status(found).status_text == " ".join(found.status.split())[:60]
 
 
-@settings(deadline=None)
 @given(body=st.binary(max_size=200) | JSON.map(lambda document: json.dumps(document).encode()))
 def test_a_webhook_can_be_anything_and_is_never_believed(body: bytes) -> None:
     try:

@@ -83,6 +83,56 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [  # before, after, path, a par
         "'acknowledged'",
         'ACCEPTED = "done"',
     ),
+    (
+        'status = "state"',
+        'status = "uper(state)"',
+        "suppliers.acme.profile.order.status",
+        'which is no function: did you mean "upper"?',
+        'status = "uper',
+    ),
+    (
+        'status = "state"',
+        'status = "lower(state, id)"',
+        "suppliers.acme.profile.order.status",
+        "lower with 2 arguments: it takes 1",
+        'status = "lower',
+    ),
+    (
+        'carrier = "carrier.name"\nurl',
+        'carrier = "carrier.name[1:][?not_null(a, b, uper(c))]"\nurl',
+        "suppliers.acme.profile.order.parcels.carrier",
+        "which is no function",
+        'carrier = "carrier.name[1:]',
+    ),
+    ('path = "/ping"', 'path = "/ping?deep=1"', f"{CALL}.probe.path", "write parameters into query", "path"),
+    (
+        'quantity = "units", unit_cost = {',
+        'qty = "units", unit_cost = {',
+        "suppliers.acme.profile.feeds.stock.columns.qty",
+        "is no field",
+        'columns = { sku = "gtin", ean = "gtin", qty',
+    ),
+    (
+        'brand = "brand" }\ncolumns',
+        'brnd = "brand" }\ncolumns',
+        "suppliers.acme.profile.feeds.catalogue.columns.brand",
+        'did you mean "brnd"?',
+        'columns = { sku = "gtin", ean = "gtin", title',
+    ),
+    (
+        'operation = "find_order"',
+        'operation = "look_up"',
+        "suppliers.acme.profile.recorded[2].operation",
+        "or 'webhook'",
+        'operation = "look_up"',
+    ),
+    (
+        'operation = "fetch_order"\n',
+        'operation = "fetch_order"\nstatus = 404\n',
+        "suppliers.acme.profile.recorded[3].expect",
+        "reads as refused: fetch_order: ",
+        "[suppliers.acme.profile.recorded.expect]",
+    ),
     ('path = "/ping"', 'path = "https://other.example/x"', f"{CALL}.probe.path", "leads out of base_url", "path"),
     (
         'gtin = "{{ line.ean }}"',
@@ -202,3 +252,9 @@ def test_a_profile_that_no_adapter_reads_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(BadConfigurationError) as caught:
         validate("test", values)
     assert [one.path for one in caught.value.problems] == [f"suppliers.{name}.profile"]
+
+
+def test_a_version_that_the_adapter_does_not_speak_is_a_mistake(tmp_path: Path) -> None:
+    (problem,) = check(tmp_path, example("bigbuy").replace('api_version = "2"', 'api_version = "3"'))
+    assert problem.path == "suppliers.bigbuy.api_version"
+    assert problem.remedy == "write one of 2, 1"

@@ -4,23 +4,17 @@ An order is made in three steps: created, confirmed, paid from the balance. Unti
 ships. The vendor takes our number once, so placing it again finds the draft and goes on from there.
 """
 
-import hmac
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import httpx
-
 from adapters.errors import (
     AdapterError,
     AuthenticationFailed,
     Doubtful,
-    NotSent,
     Refused,
-    Unavailable,
     UnexpectedReply,
 )
 from adapters.http import CallSink, HttpApi, http_client
@@ -28,10 +22,10 @@ from adapters.pacing import Pace
 from adapters.plugin import Plugin
 from adapters.suppliers.allowance import Allowance
 from adapters.suppliers.cjdropshipping import replies, requests
+from adapters.suppliers.cjdropshipping.calls import Calls, redacted
 from adapters.suppliers.cjdropshipping.replies import Draft, Envelope
 from adapters.suppliers.cjdropshipping.requests import CjProfile
-from adapters.suppliers.cjdropshipping.token import Token
-from adapters.suppliers.configured import address_and_token, profile_of, webhook_secret
+from adapters.suppliers.configured import address_and_token, is_secret, profile_of, webhook_secret
 from adapters.suppliers.json_answers import reference
 from models.articles import normalise_ean
 from models.configuration import Supplier
@@ -57,13 +51,7 @@ from models.suppliers import (
 
 CALLS_PER_SECOND = 1.0  # of an account without a paid plan
 DETAIL = "getOrderDetail"
-PATHS = {
-    "createOrderV2": "shopping/order/createOrderV2",
-    "confirmOrder": "shopping/order/confirmOrder",
-    "payBalance": "shopping/pay/payBalance",
-}
 FINAL = frozenset({"UNSHIPPED", "SHIPPED", "DELIVERED"})
-_TOKENS = re.compile(r'"((?:access|refresh)Token)"\s*:\s*"[^"]*"')
 Answer = TypeVar("Answer")
 
 
@@ -104,13 +92,11 @@ class CjDropshipping:
         self, *, api: HttpApi, supplier_id: str, settings: Supplier, profile: CjProfile, key: str, path_secret: str
     ) -> None:
         self.capabilities = capabilities_of(profile, listens=bool(path_secret))
-        self._api = api
+        self._calls = Calls(api, key)
         self._supplier_id = supplier_id
         self._settings = settings
         self._profile = profile
-        self._key = key
         self._path_secret = path_secret
-        self._token = Token(self._fetch_token)
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         """Ask what is there now, variant by variant: two calls for each that is known. EANs are the vendor's ids here."""
@@ -127,7 +113,9 @@ class CjDropshipping:
         A failure before the last step leaves a draft, which is no order: see the port for what each failure means.
         """
         allowance = Allowance(self._settings.submit_timeout)
-        envelope = self._instruct("createOrderV2", "POST", requests.order_document(order, self._profile), allowance)
+        envelope = self._calls.instruct(
+            "createOrderV2", "POST", requests.order_document(order, self._profile), allowance
+        )
         draft = replies.read_creation("createOrderV2", envelope) or self._draft_from_before(order)
         if not draft.intercepted:
             draft = self._finished(order, draft, allowance)
@@ -135,7 +123,7 @@ class CjDropshipping:
 
     def find_order(self, order: SupplierOrder) -> Lookup:
         """Look for an order by our number. A draft is none: placing it again goes on from there."""
-        envelope = self._envelope(DETAIL, "GET", f"shopping/order/{DETAIL}", params={"orderId": order.number})
+        envelope = self._calls.ask(DETAIL, "GET", f"shopping/order/{DETAIL}", params={"orderId": order.number})
         if replies.is_missing(envelope):
             return Lookup(verdict=LookupVerdict.ABSENT, said="no order has our number")
         draft = replies.draft_of(replies.read_detail(DETAIL, envelope))
@@ -151,25 +139,20 @@ class CjDropshipping:
         return replies.order_status(DETAIL, self._detail(supplier_number))
 
     def cancel_order(self, supplier_number: str) -> Cancellation:
-        """Delete an order that nobody has paid yet."""
+        """Delete an order that nobody has paid yet; also one that is not seen, which may be gone, or too new to be seen."""
         if not self.capabilities.cancel:
             raise Refused("cancel: what is paid can't be called off", code="no_cancel")
-        try:
-            status = replies.draft_of(self._detail(supplier_number)).status
-        except Refused as refusal:
-            if refusal.code == "order_not_found":  # deleted before
-                return Cancellation.CANCELLED
-            raise
-        if status not in {*replies.UNCONFIRMED, replies.UNPAID}:
+        status = self._status(supplier_number)
+        if status not in {*replies.UNCONFIRMED, replies.UNPAID, None}:
             return Cancellation.CANCELLED if status == "CANCELLED" else Cancellation.TOO_LATE
-        envelope = self._envelope(
+        envelope = self._calls.ask(
             "deleteOrder", "DELETE", "shopping/order/deleteOrder", params={"orderId": supplier_number}
         )
-        if envelope.code == replies.DELETE_FAILED:
-            return Cancellation.TOO_LATE
-        if not envelope.good:
+        if envelope.good or replies.is_missing(envelope):
+            return Cancellation.CANCELLED
+        if envelope.code != replies.DELETE_FAILED:
             replies.raise_unanswered("deleteOrder", envelope)
-        return Cancellation.CANCELLED
+        return Cancellation.TOO_LATE if status else Cancellation.CANCELLED
 
     def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:  # noqa: ARG002 - the port's
         """Refuse: the vendor lists its whole range, and has no list of what we sell of it."""
@@ -192,11 +175,11 @@ class CjDropshipping:
 
     def close(self) -> None:
         """Give back connections."""
-        self._api.client.close()
+        self._calls.close()
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, path_secret: str) -> list[PartnerNews]:  # noqa: ARG002
         """Take a webhook as a reason to look at an order again: the vendor does not sign what it says."""
-        if not self._path_secret or not hmac.compare_digest(path_secret.encode(), self._path_secret.encode()):
+        if not is_secret(path_secret, self._path_secret):
             raise AuthenticationFailed("webhook: the address it was sent to is not ours")
         try:
             params = json.loads(body)["params"]
@@ -228,7 +211,7 @@ class CjDropshipping:
 
     def _step(self, step: _Step, draft: Draft, allowance: Allowance) -> Draft:
         """Take a draft one step on. The vendor also calls it a failure where that step was taken before."""
-        envelope = self._instruct(step.operation, step.method, {"orderId": draft.order_id}, allowance)
+        envelope = self._calls.instruct(step.operation, step.method, {"orderId": draft.order_id}, allowance)
         if replies.read_step(step.operation, envelope, step.failure):
             return Draft(draft.order_id, step.leads_to, draft.total)
         try:
@@ -244,6 +227,15 @@ class CjDropshipping:
 
     def _unfinished(self, order: SupplierOrder, draft: Draft) -> bool:
         return draft.status in replies.UNCONFIRMED or (draft.status == replies.UNPAID and self._pays(order))
+
+    def _status(self, number: str) -> str | None:
+        """Ask for the vendor's word for an order's state; None where it is not seen."""
+        try:
+            return replies.draft_of(self._detail(number)).status
+        except Refused as refusal:
+            if refusal.code != "order_not_found":
+                raise
+            return None
 
     def _detail(self, number: str) -> dict[str, Any]:
         return self._ask(DETAIL, "GET", f"shopping/order/{DETAIL}", replies.read_detail, params={"orderId": number})
@@ -265,49 +257,7 @@ class CjDropshipping:
     def _ask(
         self, operation: str, method: str, path: str, read: Callable[[str, Envelope], Answer], **options: Any
     ) -> Answer:
-        return read(operation, self._envelope(operation, method, path, **options))
-
-    def _envelope(self, operation: str, method: str, path: str, **options: Any) -> Envelope:
-        def call(token: str) -> httpx.Response:
-            return self._api.ask(operation, method, path, headers={"CJ-Access-Token": token}, **options)
-
-        token = self._token.value()
-        envelope = _envelope_of(operation, call(token))
-        if envelope.code in replies.TOKEN_CODES:
-            envelope = _envelope_of(operation, call(self._token.renew(token)))
-        return envelope
-
-    def _instruct(self, operation: str, method: str, document: Mapping[str, Any], allowance: Allowance) -> Envelope:
-        """Give an instruction once. A refused token proves that nothing was done: it is replaced, and said again."""
-
-        def call(token: str) -> httpx.Response:
-            return self._api.instruct(
-                operation,
-                method,
-                PATHS[operation],
-                timeout=allowance.left(operation),
-                headers={"CJ-Access-Token": token},
-                json=document,
-            )
-
-        token = self._spare_token(operation, self._token.value)
-        envelope = _said(operation, call(token))
-        if envelope.code in replies.TOKEN_CODES:
-            token = self._spare_token(operation, partial(self._token.renew, token))
-            envelope = _said(operation, call(token))
-        return envelope
-
-    def _spare_token(self, operation: str, get: Callable[[], str]) -> str:
-        """Get a token for an instruction, which has not left yet."""
-        try:
-            return get()
-        except (Unavailable, UnexpectedReply) as error:
-            raise NotSent(f"{operation}: no token: {error}", code=error.code, retry_after=error.retry_after) from None
-
-    def _fetch_token(self) -> str:
-        operation, path = "getAccessToken", "authentication/getAccessToken"
-        response = self._api.ask(operation, "POST", path, json={"apiKey": self._key})
-        return replies.read_token(operation, _envelope_of(operation, response))
+        return read(operation, self._calls.ask(operation, method, path, **options))
 
     def _checked(self, subject: str, check: Callable[[], list[Finding]]) -> list[Finding]:
         try:
@@ -346,7 +296,7 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
         system=supplier_id,
         client=http_client(url, {"Accept": "application/json"}, settings.read_timeout),
         sink=sink,
-        redact=partial(_redacted, key),
+        redact=partial(redacted, key),
         pace=Pace(settings.calls_per_second or CALLS_PER_SECOND),
     )
     return CjDropshipping(
@@ -357,23 +307,6 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
         key=key,
         path_secret=webhook_secret(settings, secrets),
     )
-
-
-def _envelope_of(operation: str, response: httpx.Response) -> Envelope:
-    return replies.read_envelope(operation, response.status_code, response.text)
-
-
-def _said(operation: str, response: httpx.Response) -> Envelope:
-    """Read the answer to an instruction: without an envelope, nobody knows what became of it."""
-    try:
-        return _envelope_of(operation, response)
-    except UnexpectedReply as error:
-        raise Doubtful(f"{operation}: {error}", code=error.code) from None
-
-
-def _redacted(key: str, text: str) -> str:
-    hidden = text.replace(key, "[key]") if key else text
-    return _TOKENS.sub(r'"\1":"[token]"', hidden)
 
 
 PLUGIN = Plugin(

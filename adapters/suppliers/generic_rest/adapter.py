@@ -24,10 +24,12 @@ from adapters.plugin import Plugin
 from adapters.suppliers.allowance import Allowance
 from adapters.suppliers.configured import address_and_token, profile_of, refuse_options, webhook_secret
 from adapters.suppliers.generic_rest import calls, feeds, judging, placing, replies, webhooks
+from adapters.suppliers.generic_rest.authentication import ClientCredentials
 from adapters.suppliers.generic_rest.calls import Prepared
 from adapters.suppliers.generic_rest.checking import CheckedRestProfile
 from adapters.suppliers.generic_rest.credentials import WITHHELD, Credentials, LentToken, key_of, redaction
-from adapters.suppliers.generic_rest.profile import ClientCredentials, FetchStock, RestProfile
+from adapters.suppliers.generic_rest.offering import capabilities_of
+from adapters.suppliers.generic_rest.profile import FetchStock, RestProfile
 from adapters.suppliers.generic_rest.replies import Reader
 from adapters.suppliers.generic_rest.values import Source
 from adapters.suppliers.without_interface import quote_from_terms
@@ -38,9 +40,7 @@ from models.feed_rows import FeedPage
 from models.feeds import Column, FeedKind
 from models.findings import Finding, Severity
 from models.suppliers import (
-    Arrival,
     Cancellation,
-    Capabilities,
     Destination,
     DoubtMeans,
     Lookup,
@@ -51,6 +51,7 @@ from models.suppliers import (
     SupplierLine,
     SupplierOrder,
     SupplierOrderStatus,
+    SupplierState,
 )
 
 NO_CARRIER = "supplier"
@@ -142,10 +143,8 @@ class GenericRest:
             raise Refused("cancel_order: the supplier has no call for it", code="no_cancel")
         try:
             document = self._ask("cancel_order", calls.about_number(supplier_number))
-        except Refused as refusal:
-            if refusal.code == judging.TOO_LATE:
-                return Cancellation.TOO_LATE
-            raise
+        except (Refused, UnexpectedReply) as error:
+            return self._cancelled_before(supplier_number, error)
         return self._reader("cancel_order").cancellation(Source("cancel_order", document).get("order", call.order))
 
     def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:
@@ -180,6 +179,14 @@ class GenericRest:
     def close(self) -> None:
         """Give back connections."""
         self._api.client.close()
+
+    def _cancelled_before(self, supplier_number: str, error: AdapterError) -> Cancellation:
+        """Suppliers that have cancelled an order may refuse to do so again, as if it were too late."""
+        if self.fetch_order(supplier_number).state is SupplierState.CANCELLED:
+            return Cancellation.CANCELLED
+        if error.code == judging.TOO_LATE:
+            return Cancellation.TOO_LATE
+        raise error
 
     def _reader(self, operation: str) -> Reader:
         return Reader(self._profile, operation, self._profile.order)
@@ -239,7 +246,12 @@ class GenericRest:
 
     def _check_access(self) -> list[Finding]:
         self.probe()
-        return [self._finding(Severity.OK, "credential", "accepted")]
+        accepted = self._finding(Severity.OK, "credential", "accepted")
+        if self._profile.webhook is None or self._webhook_secret:
+            return [accepted]
+        message = "the profile describes webhooks, and there is no secret to believe them by"
+        remedy = "set webhook_secret_env and that variable, or take profile.webhook out"
+        return [accepted, self._finding(Severity.WARNING, "webhooks", message, remedy)]
 
     def _check_eans(self, eans: Sequence[str]) -> list[Finding]:
         unknown = [answer.ean for answer in self.fetch_stock(eans) if not answer.known]
@@ -254,29 +266,6 @@ class GenericRest:
     def _finding(self, severity: Severity, subject: str, message: str, remedy: str = "") -> Finding:
         area = f"supplier {self._supplier_id}"
         return Finding(area=area, severity=severity, subject=subject, message=message, remedy=remedy)
-
-
-def capabilities_of(profile: RestProfile, *, listens: bool) -> Capabilities:
-    """Say what a supplier offers: what its profile describes, and no more."""
-    told = Arrival.BOTH if profile.webhook and listens else Arrival.POLL
-    parcels, lines = profile.order.parcels, profile.order.lines
-    return Capabilities(
-        live_rates=profile.operations.quote_shipping is not None,
-        live_stock=profile.operations.fetch_stock is not None,
-        doubt=DoubtMeans(profile.doubt),
-        visibility_delay=profile.visibility_delay,
-        cancel=profile.operations.cancel_order is not None,
-        acknowledgement=told,
-        shipment=told,
-        line_level_acknowledgements=lines is not None,
-        line_level_shipments=parcels is not None and parcels.lines is not None,
-        test_orders=profile.test_orders,
-        api_version=profile.api_version,
-        calls_per_second=profile.calls_per_second,
-        concurrent_calls=profile.concurrent_calls,
-        acknowledges_within=profile.acknowledges_within,
-        ships_within=profile.ships_within,
-    )
 
 
 def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str], sink: CallSink) -> GenericRest:

@@ -10,8 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from adapters.errors import AuthenticationFailed, Unavailable, UnexpectedReply
 from adapters.http import HttpApi
-from adapters.suppliers.generic_rest.expressions import read_json
-from adapters.suppliers.generic_rest.profile import (
+from adapters.suppliers.generic_rest.authentication import (
     Authentication,
     Basic,
     Bearer,
@@ -19,6 +18,7 @@ from adapters.suppliers.generic_rest.profile import (
     HeaderKey,
     QueryKey,
 )
+from adapters.suppliers.generic_rest.expressions import read_json
 
 AUTHORIZATION = "Authorization"
 WITHHELD = "[credential]"

@@ -4,6 +4,7 @@ Numbers with a fraction reach expressions as text, so that no cent is lost to a 
 """
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, NoReturn
 
@@ -13,6 +14,7 @@ from jmespath.functions import Functions, signature
 from pydantic import AfterValidator, StringConstraints
 
 from adapters.errors import UnexpectedReply
+from models.faults import suggest
 
 LONGEST = 1_000  # characters
 
@@ -47,11 +49,33 @@ def _compiled(text: str) -> Any:
 
 def _compiles(text: str) -> str:
     try:
-        _compiled(text)
+        parsed = _compiled(text).parsed
     except JMESPathError as error:
-        reason = str(error).split("\n", 1)[0]
+        reason = str(error).split("\n", 1)[0].removesuffix(":")
         raise ValueError(f"is no JMESPath expression: {reason[:200]}") from None
+    for mistake in _wrong_calls(parsed):
+        raise ValueError(mistake)
     return text
+
+
+def _wrong_calls(node: Any) -> Iterator[str]:
+    """Find calls that could only fail: compiling takes any name and any number of arguments."""
+    if not isinstance(node, dict):  # the numbers of a slice
+        return
+    if node["type"] == "function_expression" and (mistake := _mistake(node["value"], len(node["children"]))):
+        yield mistake
+    for child in node["children"]:
+        yield from _wrong_calls(child)
+
+
+def _mistake(name: str, arguments: int) -> str:
+    known = _Functions.FUNCTION_TABLE
+    if name not in known:
+        return f"calls {name}, which is no function: {suggest(name, known, kind='function')}"
+    takes = known[name]["signature"]
+    if arguments == len(takes) or (arguments > len(takes) and takes[-1].get("variadic")):
+        return ""
+    return f"calls {name} with {arguments} arguments: it takes {len(takes)}"
 
 
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST), AfterValidator(_compiles)]

@@ -3,20 +3,21 @@
 Expressions are JMESPath over an answer's JSON; templates are filled in as ``templates`` says.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from adapters.suppliers.generic_rest.authentication import Authentication, Header
 from adapters.suppliers.generic_rest.expressions import Expression
 from models.base import CurrencyCode, Identifier, Interval, Span, StrictContract
-from models.faults import Fault, refuse
-from models.feeds import FeedKind, Mapped
+from models.faults import Fault, refuse, unknown_names
+from models.feeds import ATTRIBUTE_PREFIX, FeedKind, FieldName, Mapped
 from models.suppliers import LineStatus, SupplierState
 
-Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,60}$")]
 HeaderText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=500)]
-Path = Annotated[str, StringConstraints(pattern=r"^/?([^/?#\\][^?#\\]*)?$", min_length=1, max_length=300)]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Template = Annotated[str, StringConstraints(max_length=500)]
 Operation = Literal[
     "place_order", "find_order", "fetch_order", "cancel_order", "fetch_stock", "quote_shipping", "probe", "feed"
@@ -34,52 +35,6 @@ Means = Literal[
 ]
 
 
-class Bearer(StrictContract):
-    """``Authorization: Bearer`` with the credential that ``token_env`` names."""
-
-    kind: Literal["bearer"]
-
-
-class Basic(StrictContract):
-    """HTTP Basic: this user name, and the credential as password."""
-
-    kind: Literal["basic"]
-    username: str = Field(min_length=1, max_length=200)
-
-
-class HeaderKey(StrictContract):
-    """The credential in a header of its own."""
-
-    kind: Literal["header"]
-    header: Header = "X-Api-Key"
-    prefix: str = Field(default="", max_length=40)
-
-
-class QueryKey(StrictContract):
-    """The credential as a parameter of the query."""
-
-    kind: Literal["query"]
-    parameter: str = Field(default="api_key", pattern=r"^[A-Za-z0-9_.\[\]-]{1,60}$")
-
-
-class ClientCredentials(StrictContract):
-    """OAuth 2.0 client credentials (RFC 6749 §4.4): the credential is the client's secret."""
-
-    kind: Literal["oauth2"]
-    token_url: str = Field(pattern=r"^(https?://\S+|/\S*)$", max_length=300)  # a path is below base_url
-    client_id: str = Field(min_length=1, max_length=200)
-    scope: str = Field(default="", max_length=300)
-    audience: str = Field(default="", max_length=300)
-    send: Literal["body", "basic"] = "body"  # where its id and secret go
-    lifetime: Interval = timedelta(minutes=5)  # where it does not say
-
-
-Authentication = Annotated[
-    Bearer | Basic | HeaderKey | QueryKey | ClientCredentials,
-    Field(discriminator="kind"),
-]
-
-
 class Call(StrictContract):
     """A call, as a template."""
 
@@ -91,17 +46,17 @@ class Call(StrictContract):
     form: dict[str, Template] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _has_one_body(self) -> Self:
-        both = self.body is not None and bool(self.form)
-        outside = "://" in self.path or ".." in self.path.split("/")
-        refuse(
-            type(self).__name__,
-            [
-                *([Fault(("form",), "stands beside body", "a call has either")] if both else []),
-                *([Fault(("path",), "leads out of base_url", "write what comes after base_url")] if outside else []),
-            ],
-        )
+    def _can_be_made(self) -> Self:
+        refuse(type(self).__name__, self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.body is not None and self.form:
+            yield Fault(("form",), "stands beside body", "a call has either")
+        if "://" in self.path or self.path.startswith("//") or "\\" in self.path or ".." in self.path.split("/"):
+            yield Fault(("path",), "leads out of base_url", "write what comes after base_url")
+        elif set(self.path) & {"?", "#"}:
+            yield Fault(("path",), "holds a question mark or a hash", "write parameters into query")
 
 
 class PackedReading(StrictContract):
@@ -226,6 +181,15 @@ class FeedCall(Call):
     total: Expression | None = None
     since: Expression | None = None  # where the next run of changes begins
 
+    def _faults(self) -> Iterator[Fault]:
+        yield from super()._faults()
+        fields = [(("columns", name), name) for name in self.columns if not name.startswith(ATTRIBUTE_PREFIX)]
+        yield from unknown_names(fields, [name.value for name in FieldName], kind="field")
+        if self.fields:  # else rows are the supplier's own, and nobody knows what is in them
+            sources = [(name, one if isinstance(one, str) else one.column) for name, one in self.columns.items()]
+            named = [(("columns", name), source) for name, source in sources if source]
+            yield from unknown_names(named, self.fields, kind="row field")
+
 
 class ErrorRule(StrictContract):
     """What an answer means that is no success. The first rule that fits counts."""
@@ -288,7 +252,7 @@ class Webhook(StrictContract):
 class Recorded(StrictContract):
     """An answer of the supplier's, and how it must read. A text is sent as it stands, a table as JSON."""
 
-    operation: Operation | Literal["webhook"]
+    operation: Literal[Operation, "webhook"]
     feed: FeedKind | None = None
     status: int = Field(default=200, ge=200, le=599)
     body: Any = ""

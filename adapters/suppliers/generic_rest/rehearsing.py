@@ -28,10 +28,17 @@ def faults_of(profile: RestProfile) -> Iterator[Fault]:
                 (*place, "operation"), f"{recorded.operation} is not described", "describe it, or take this out"
             )
             continue
-        read = outcome(profile, recorded)
-        for path, expected, found in differences(recorded.expect, read):
-            said = f"{path or 'the answer'} reads as {found}, not as {expected}"
+        for said in _surprises(recorded.expect, outcome(profile, recorded)):
             yield Fault((*place, "expect"), said, _EXPECTATION)
+
+
+def _surprises(expected: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is read otherwise than expected. A failure that nobody expects explains all that is missing."""
+    if "error" in read and "error" not in expected:
+        yield f"reads as {read['error']}: {read['message']}"
+        return
+    for path, wanted, found in differences(expected, read):
+        yield f"{path or 'the answer'} reads as {found}, not as {wanted}"
 
 
 def outcome(profile: RestProfile, recorded: Recorded) -> dict[str, Any]:

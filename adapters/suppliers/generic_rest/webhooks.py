@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.errors import AuthenticationFailed
+from adapters.suppliers.configured import is_secret
 from adapters.suppliers.generic_rest.expressions import read_json
 from adapters.suppliers.generic_rest.profile import RestProfile, Signature, Webhook
 from adapters.suppliers.generic_rest.replies import Reader
@@ -30,7 +31,7 @@ def verify(
         raise AuthenticationFailed("webhook: webhook_secret_env is not configured", code="no_secret")
     if webhook.signature is not None:
         _verify_signature(webhook.signature, secret.encode(), headers, body, now)
-    elif not hmac.compare_digest(secret.encode(), path_secret.encode("utf-8", "surrogateescape")):
+    elif not is_secret(path_secret, secret):
         raise AuthenticationFailed("webhook: the end of its address is not the secret", code="wrong_secret")
 
 

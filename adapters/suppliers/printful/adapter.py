@@ -5,7 +5,6 @@ for our number tells whether an earlier attempt has left one, and placing goes o
 they only say which order to read again.
 """
 
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSen
 from adapters.http import CallSink, HttpApi
 from adapters.plugin import Plugin
 from adapters.suppliers.allowance import Allowance
-from adapters.suppliers.configured import bearer_api, profile_of, refuse_options, webhook_secret
+from adapters.suppliers.configured import bearer_api, is_secret, profile_of, refuse_options, webhook_secret
 from adapters.suppliers.printful import replies, requests
 from adapters.suppliers.printful.profile import PrintfulProfile
 from adapters.suppliers.printful.replies import OrderReply
@@ -126,8 +125,7 @@ class Printful:
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, path_secret: str) -> list[PartnerNews]:  # noqa: ARG002
         """Say which order to read again. All that tells its sender is the secret in the address."""
-        expected = self._webhook_secret.encode()
-        if not expected or not hmac.compare_digest(expected, path_secret.encode("utf-8", "surrogateescape")):
+        if not is_secret(path_secret, self._webhook_secret):
             raise AuthenticationFailed("webhook: the end of its address is not the secret", code="wrong_secret")
         return [*replies.read_event(body)]
 
