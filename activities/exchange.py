@@ -22,7 +22,7 @@ from activities.failures import wait
 from activities.heartbeat import Heartbeat, beating
 from activities.outside import NotConfiguredError
 from activities.polling import clock
-from adapters.database import exchange_incoming
+from adapters.database import exchange_incoming, incidents
 from adapters.database import exchange_news as records
 from adapters.database.engine import Transaction, lost_connection
 from adapters.errors import AdapterError
@@ -40,6 +40,7 @@ class _Round:
     port: ExchangingPort
     partner: Partner
     heartbeat: Heartbeat
+    is_down: bool  # an incident says so: its probes try the supplier, and nobody else does
     picked_up: int = 0
     sent: int = 0
     error: AdapterError | None = None
@@ -60,16 +61,20 @@ class ExchangeActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def exchange_documents(self, request: ExchangeRequest) -> ExchangeRound:
-        """Pick up and apply what has come, and send what is due, round by round, until there is news to tell."""
+        """Pick up and apply what has come, and send what is due, round by round, until there is news to tell.
+
+        While its supplier is down a round connects to nothing: it reads what came by another door.
+        """
         port = self._port(request.supplier)
         if port is None:
             return ExchangeRound(ended=True)
         partner = Partner.of(self._deps.outside.configuration, request.supplier, now())
         with beating() as heartbeat:
-            going = _Round(port, partner, heartbeat)
+            going = _Round(port, partner, heartbeat, is_down=self._is_down(request.supplier))
             self._read_kept(going)
-            going.attempt(self._pick_up)
-            going.attempt(self._send_due)
+            if not going.is_down:
+                going.attempt(self._pick_up)
+                going.attempt(self._send_due)
         untold = self._note(going)
         if untold:
             return ExchangeRound(picked_up=going.picked_up, untold=True)
@@ -81,6 +86,10 @@ class ExchangeActivities:
         except NotConfiguredError:
             return None
         return port if isinstance(port, ExchangingPort) else None
+
+    def _is_down(self, supplier: str) -> bool:
+        with self._deps.database.begin() as tx:
+            return bool(incidents.down(tx, [supplier]))
 
     def _read_kept(self, going: _Round) -> None:
         """Read what came by another door, and what a person wants to be read again."""
@@ -129,15 +138,17 @@ class ExchangeActivities:
         """Note how the round went, ask about receipts that are overdue, and say whether there is news to tell."""
         partner = going.partner
         with self._deps.database.begin() as tx:
-            if going.error is None:
-                outages.note_success(tx, self._deps, partner.supplier)
-            else:
+            if going.error is not None:
                 outages.note_exchange_failure(tx, self._deps, partner.supplier, going.error)
+            elif not going.is_down:
+                outages.note_success(tx, self._deps, partner.supplier)
             exchange_news.ask_about_overdue(tx, partner)
             return bool(records.untold(tx, partner.supplier, limit=1))
 
     def _next_round(self, going: _Round) -> Exception:
         every = going.partner.settings.exchange_every
+        if going.is_down:
+            return wait(f"waits for {going.partner.settings.display_name}, which is down", every)
         counts = f"{going.picked_up} picked up, {going.sent} sent"
         if going.error is None:
             return wait(f"{counts}; next round {clock(now() + every)}", every)

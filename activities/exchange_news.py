@@ -89,7 +89,7 @@ def apply(tx: Transaction, partner: Partner, document_id: int, reading: Reading)
     reason, replies = reading.refused, reading.replies
     control = reading.control
     if control is not None and exchange_incoming.control_taken(tx, partner.supplier, control, document_id):
-        reason, replies = repeated_control(control), ()
+        reason, replies = repeated_control(control), reading.replies_if_repeated
     if exchange_incoming.is_answered(tx, document_id):
         replies = ()
     exchange_incoming.settle(tx, document_id, reading, reason=reason, replies=replies, now=partner.now)

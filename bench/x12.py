@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from adapters.suppliers.edi_x12.envelope import read_interchanges
+from adapters.suppliers.edi_x12.envelope import read_interchange
 from adapters.suppliers.edi_x12.errors import Segment
 from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem, read_855, write_855
 from adapters.suppliers.edi_x12.sets.common import Item, Party
@@ -66,7 +66,7 @@ def _write(code: str, sets: Sequence[Any], write: Callable[[Any], list[Segment]]
 
 
 def _read(body: bytes, read: Callable[[Sequence[Segment]], Any]) -> list[Any]:
-    (interchange,) = read_interchanges(body)
+    interchange = read_interchange(body)
     return [read(one.segments) for group in interchange.groups for one in group.sets]
 
 

@@ -9,11 +9,14 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from models.base import Contract, Identifier, Reference, Timestamp
 from models.money import Money
 from models.suppliers import AcknowledgedLine, StatusText, SupplierLine, SupplierState, TrackedParcel
+
+# An adapter's own word for what to answer, e.g. "997:118:A". Never what was written to us.
+Reply = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,499}$")]
 
 
 class Direction(StrEnum):
@@ -183,12 +186,14 @@ PartnerNews = Annotated[OrderNews | Unclear | ReceiptArrived | StockReported, Fi
 class Reading(Contract):
     """What a document says, what it is answered with, and why it was not believed, where it was not.
 
-    ``control`` is its own number at this partner: another document with the same one is refused. ``replies`` are
-    receipts: written with a control number of their own, sent like every document, and never answered.
+    ``control`` is its own number at this partner: another document with the same one is refused, and answered with
+    ``replies_if_repeated`` instead of ``replies``. These are receipts: written with a control number of their own, sent
+    like every document, and never answered.
     """
 
     kind: DocumentKind
     news: tuple[PartnerNews, ...] = ()
     control: int | None = None
-    replies: tuple[Identifier, ...] = ()  # the adapter's own words for what to answer, e.g. "997:118:A"
+    replies: tuple[Reply, ...] = ()
+    replies_if_repeated: tuple[Reply, ...] = ()
     refused: str = Field(default="", max_length=200)  # the whole document: a reason, without what was written

@@ -33,8 +33,8 @@ def document_state_after(receipt: ReceiptArrived) -> DocumentState:
 
 
 def repeated_control(control: int) -> str:
-    """Word why a document is not believed: another one had its number. TA1 calls this 020."""
-    return f"020: control number {control} came before, with another document"
+    """Word why a document is not believed: another one had its number."""
+    return f"control number {control} came before, with another document"
 
 
 def remark_on(state: DocumentState, window_ends: datetime | None, codes: str) -> str:

@@ -4,18 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
-from hashlib import sha256
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
 from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused, Unavailable, UnexpectedReply
+from adapters.exchange.remote_names import free_names, is_complete, matches
 from adapters.exchange.remote_settings import RemoteSettings
 from adapters.exchange.remote_types import LARGEST, RemoteEntry, RemoteTimeouts, RemoteTransport, Settled
 
-UNFINISHED = (".tmp", ".part", ".filepart")  # what uploading programs write to before they rename
-NAMESAKES = 10  # that an archive counts
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
@@ -95,16 +92,16 @@ class CheckedFolder:
         return body
 
     def move(self, entry: RemoteEntry, folder: str) -> None:
-        """Move the file first, so that a marker is never left without one for long; then the marker."""
+        """Move its marker first: one that is left without its file would call the next one of that name complete."""
         with _asked():
             now = self._transport.describe(self._settings.place(self._settings.inbox, entry.name))
             if now is not None and now.version != entry.version:
                 return
-            if now is not None:
-                self._move(entry.name, folder, entry.version)
             if self._settings.ready == "done-file":
                 for marker in self._markers(entry.name):
                     self._move(marker, folder, entry.version)
+            if now is not None:
+                self._move(entry.name, folder, entry.version)
 
     def check(self) -> list[str]:
         """Look for the folders that the partner has to provide."""
@@ -203,7 +200,7 @@ class CheckedFolder:
 
     def _matching(self, patterns: Sequence[str]) -> list[RemoteEntry]:
         entries = {entry.name: entry for entry in self._transport.entries(self._settings.place(self._settings.inbox))}
-        found = [entry for name, entry in entries.items() if _is_complete(name) and _matches(name, patterns)]
+        found = [entry for name, entry in entries.items() if is_complete(name) and matches(name, patterns)]
         if self._settings.ready != "done-file":
             return found
         return [entry for entry in found if any(marker in entries for marker in self._markers(entry.name))]
@@ -223,7 +220,7 @@ class CheckedFolder:
 
     def _move(self, name: str, folder: str, version: str) -> None:
         source = self._settings.place(self._settings.inbox, name)
-        for target in _free_names(name, version):
+        for target in free_names(name, version):
             path = self._settings.place(folder, target)
             if self._transport.describe(path) is not None:
                 continue
@@ -281,25 +278,6 @@ def _in_doubt(what: str) -> Iterator[None]:
 def _doubtful(what: str, error: Exception) -> Doubtful:
     code = error.code if isinstance(error, AdapterError) else "file_gone"
     return Doubtful(f"{what} went unanswered ({type(error).__name__})", code=code)
-
-
-def _is_complete(name: str) -> bool:
-    # What can't be printed is no UTF-8 either, and could be stored nowhere.
-    return (
-        name.isprintable() and "/" not in name and name[:1] not in ("", ".") and not name.lower().endswith(UNFINISHED)
-    )
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _free_names(name: str, version: str) -> Iterator[str]:
-    """Name places in an archive. Some partners write the same name every day: its version tells those files apart."""
-    path = PurePosixPath(name)
-    yield name
-    for stem in (path.stem, f"{path.stem}-{sha256(version.encode()).hexdigest()[:12]}"):
-        yield from (f"{stem}-{number}{path.suffix}" for number in range(1, NAMESAKES))
 
 
 def _changed(label: str) -> UnexpectedReply:

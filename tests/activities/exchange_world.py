@@ -19,8 +19,9 @@ from adapters.errors import AdapterError, Unavailable
 from adapters.plugin import Plugin
 from adapters.ports import DocumentDesk
 from models.contracts import PurchaseOrderRequest
-from models.exchange import DocumentKind, Drafted, Incoming, PartnerNews, Reading
+from models.exchange import DocumentKind, Drafted, Incoming, OrderAcknowledged, OrderShipped, PartnerNews, Reading
 from models.exchange_steps import ExchangeRequest, ExchangeRound, ExchangeTold
+from models.suppliers import SupplierState, TrackedParcel
 from tests.activities.world import START, World
 
 BTS = ExchangeRequest(supplier="bts")
@@ -156,3 +157,22 @@ def exchanging(world: World, partner: Callable[[str], Any]) -> Dependencies:
     configurations, journal = world.configurations, world.deps.journal
     outside = Outside(configurations, {"suppliers": {"recorded": plugin}}, lambda name: name, journal.sink)
     return Dependencies(database=world.database, outside=outside, journal=journal)
+
+
+def documents(exchange: Exchange, *columns: str) -> list[tuple[Any, ...]]:
+    chosen = ", ".join(columns)
+    rows = exchange.world.rows(f"SELECT {chosen} FROM partner_documents WHERE direction = 'in' ORDER BY id")
+    return [tuple(row.values()) for row in rows]
+
+
+def accepted(order: PurchaseOrderRequest) -> OrderAcknowledged:
+    return OrderAcknowledged(number=order.number)
+
+
+def shipped(order: PurchaseOrderRequest, tracking: str = "T1") -> OrderShipped:
+    return OrderShipped(number=order.number, parcels=(TrackedParcel(tracking_number=tracking),))
+
+
+def state(exchange: Exchange, order: PurchaseOrderRequest) -> SupplierState | None:
+    status = exchange.desk.order_status(order.number)
+    return status.state if status else None

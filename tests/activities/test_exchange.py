@@ -1,30 +1,25 @@
-"""Rounds of the exchange: documents picked up, kept, applied and put away, and what is sent beside them."""
+"""Rounds of the exchange: documents picked up, kept, applied and put away, and lifecycles told of them."""
 
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from activities.exchange_news import Partner, apply
-from adapters.database import exchange_documents, exchange_incoming
+from adapters.database import exchange_incoming, incidents
 from adapters.errors import NotSent, Unavailable
 from models.contracts import PurchaseOrderRequest
 from models.exchange import (
     DocumentKind,
+    Incoming,
     LookAgain,
     OrderAcknowledged,
-    OrderShipped,
     Reading,
-    ReceiptArrived,
-    StockReported,
-    Unclear,
 )
 from models.identifiers import straggler_workflow_id
-from models.suppliers import SupplierState, TrackedParcel
+from models.incidents import Trouble
+from models.suppliers import SupplierState
 from tests.activities.broken_commit import BrokenCommit
-from tests.activities.exchange_world import BTS, Exchange, draft
+from tests.activities.exchange_world import Exchange, accepted, documents, draft, shipped, state
 from tests.activities.world import HOUR, START, World
 
 
@@ -36,25 +31,6 @@ def exchange(world: World, tmp_path: Path) -> Exchange:
 @pytest.fixture
 def order(world: World) -> PurchaseOrderRequest:
     return world.placed()
-
-
-def documents(exchange: Exchange, *columns: str) -> list[tuple[Any, ...]]:
-    chosen = ", ".join(columns)
-    rows = exchange.world.rows(f"SELECT {chosen} FROM partner_documents WHERE direction = 'in' ORDER BY id")
-    return [tuple(row.values()) for row in rows]
-
-
-def accepted(order: PurchaseOrderRequest) -> OrderAcknowledged:
-    return OrderAcknowledged(number=order.number)
-
-
-def shipped(order: PurchaseOrderRequest, tracking: str = "T1") -> OrderShipped:
-    return OrderShipped(number=order.number, parcels=(TrackedParcel(tracking_number=tracking),))
-
-
-def state(exchange: Exchange, order: PurchaseOrderRequest) -> SupplierState | None:
-    status = exchange.desk.order_status(order.number)
-    return status.state if status else None
 
 
 # A round.
@@ -162,6 +138,37 @@ def test_a_wire_that_fails_is_counted_and_what_is_due_is_sent_all_the_same(excha
     assert exchange.world.rows("SELECT failures FROM breakers WHERE failures > 0") == []
 
 
+def test_a_supplier_that_is_down_is_left_alone_until_a_probe_was_answered(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    exchange.arrives(accepted(order))
+    with exchange.world.database.begin() as tx:
+        incidents.join(tx, "bts", Trouble.UNREACHABLE, None, reason="refused", now=START)
+    for hours in range(4):
+        assert exchange.round(at=START + hours * HOUR) is None
+    assert exchange.message == "waits for BTSWholesaler, which is down"
+    assert len(exchange.lies_in("inbox")) == 1
+    assert exchange.world.only("SELECT recovered_at FROM incidents") == {"recovered_at": None}
+
+    with exchange.world.database.begin() as tx:
+        incidents.recovered(tx, "bts", incidents.SILENT, now=START)
+    exchange.round(at=START + 4 * HOUR)
+    assert exchange.lies_in("inbox") == []
+    assert state(exchange, order) is SupplierState.ACKNOWLEDGED
+
+
+def test_what_came_by_another_door_is_read_while_its_supplier_is_down(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    body = Reading(kind=DocumentKind.MIXED, news=(accepted(order),)).model_dump_json().encode()
+    with exchange.world.database.begin() as tx:
+        incidents.join(tx, "bts", Trouble.UNREACHABLE, None, reason="refused", now=START)
+        exchange_incoming.keep(tx, "bts", Incoming(name="a", place="", body=body), now=START)
+    found = exchange.round()
+    assert found is not None
+    assert found.untold
+
+
 def test_a_supplier_without_documents_ends_the_exchange(exchange: Exchange, world: World) -> None:
     exchange.deps.outside._built.clear()
     exchange.partner = object()  # type: ignore[assignment]
@@ -241,101 +248,3 @@ async def test_a_document_that_only_asks_to_look_counts_each_time(
     exchange.round()
     await exchange.tell()
     assert exchange.lifecycles.heard == [workflow, workflow]
-
-
-# Receipts.
-
-
-def test_a_receipt_that_does_not_come_is_asked_about_once_and_its_coming_closes_the_question(
-    exchange: Exchange, order: PurchaseOrderRequest
-) -> None:
-    control = exchange.sent_order(order)
-    exchange.round(START + 3 * HOUR)
-    assert exchange.world.tasks() == []
-    for hours in (5, 6):
-        exchange.round(START + hours * HOUR)
-    assert exchange.world.tasks() == ["receipt_overdue"]
-    question = exchange.world.only("SELECT question FROM tasks")["question"]
-    assert f"document {control} ({order.number})" in question
-    exchange.arrives(ReceiptArrived(control=control, accepted=True))
-    exchange.round(START + 7 * HOUR)
-    assert (exchange.world.tasks(), exchange.world.tasks("obsolete")) == ([], ["receipt_overdue"])
-
-
-def test_a_document_that_a_person_wants_sent_again_leaves_with_the_next_round_byte_for_byte(
-    exchange: Exchange, order: PurchaseOrderRequest
-) -> None:
-    exchange.sent_order(order)
-    with exchange.world.database.begin() as tx:
-        document = exchange.world.only("SELECT id FROM partner_documents WHERE direction = 'out'")["id"]
-        assert exchange_documents.resend(tx, document, START)
-    exchange.round()
-    exchange.round()
-    assert (exchange.root / "outbox" / "order-1.edi").read_bytes() == b"order 1"
-    row = exchange.world.only("SELECT state, receipt_due FROM partner_documents WHERE id = :id", id=document)
-    assert row == {"state": "sent", "receipt_due": START + 4 * HOUR}
-
-
-# Read again.
-
-
-def test_a_document_read_again_says_what_it_says_now_and_nothing_else(
-    exchange: Exchange, order: PurchaseOrderRequest
-) -> None:
-    exchange.partner.reads = lambda _: Reading(
-        kind=DocumentKind.MIXED, news=(Unclear(number=order.number, reason="ship_method"),)
-    )
-    exchange.arrives(shipped(order))
-    exchange.round()
-    assert exchange.world.tasks() == ["document_unclear"]
-    exchange.partner.reads = Reading.model_validate_json
-    with exchange.world.database.begin() as tx:
-        assert exchange_incoming.read_again(tx, documents(exchange, "id")[0][0])
-    found = exchange.round()
-    assert found is not None
-    assert exchange.world.tasks() == []
-    assert state(exchange, order) is SupplierState.SHIPPED
-
-
-def test_a_document_read_again_keeps_its_place_among_the_others(
-    exchange: Exchange, order: PurchaseOrderRequest
-) -> None:
-    exchange.arrives(accepted(order))
-    exchange.arrives(OrderAcknowledged(number=order.number, state=SupplierState.CANCELLED))
-    exchange.round()
-    with exchange.world.database.begin() as tx:
-        assert exchange_incoming.read_again(tx, documents(exchange, "id")[0][0])
-    exchange.round()
-    assert state(exchange, order) is SupplierState.CANCELLED
-
-
-def test_what_came_to_our_door_is_not_read_a_second_time(exchange: Exchange) -> None:
-    exchange.arrives(kind=DocumentKind.WEBHOOK)
-    exchange.round()
-    with exchange.world.database.begin() as tx:
-        assert not exchange_incoming.read_again(tx, documents(exchange, "id")[0][0])
-
-
-# Stock.
-
-
-def test_a_stock_report_goes_to_the_pushed_feed_it_names(exchange: Exchange) -> None:
-    feed = {"kind": "stock", "source": "push", "push_secret_env": "PUSH_SECRET", "columns": {"sku": "sku"}}
-    exchange.world.configure(suppliers={"bts": {"feeds": {"edi": feed}}})
-    exchange.arrives(StockReported(feed="edi", body=b"846"), StockReported(feed="prices", body=b"846"))
-    exchange.round()
-    assert [bytes(row["body"]) for row in exchange.world.rows("SELECT body FROM feed_pushes")] == [b"846"]
-    assert exchange.world.tasks() == ["document_unclear"]
-
-
-def test_another_door_applies_what_it_has_read_itself_in_its_own_transaction(
-    exchange: Exchange, order: PurchaseOrderRequest
-) -> None:
-    name = exchange.arrives()
-    exchange.round()
-    partner = Partner.of(exchange.world.deps.outside.configuration, BTS.supplier, START + timedelta(hours=1))
-    with exchange.world.database.begin() as tx:
-        document = documents(exchange, "id")[0][0]
-        assert apply(tx, partner, document, Reading(kind=DocumentKind.PORTAL, news=(accepted(order),))).good
-    assert name == documents(exchange, "name")[0][0]
-    assert state(exchange, order) is SupplierState.ACKNOWLEDGED

@@ -1,21 +1,17 @@
 """A process that is gone in the middle of a round of the exchange: nothing is lost, and nothing is applied twice."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 
 from models.exchange import DocumentKind, OrderAcknowledged, OrderShipped, StockReported, Unclear
 from models.suppliers import SupplierState, TrackedParcel
-from tests.activities.exchange_child import KILLED, POINTS
+from tests.activities.exchange_child import POINTS
 from tests.activities.exchange_world import Exchange, draft
+from tests.activities.mortals import KILLED, Kill, mortals
 from tests.activities.world import World
 
-ROOT = Path(__file__).parents[2]
 FEED = {"kind": "stock", "source": "push", "push_secret_env": "PUSH_SECRET", "columns": {"sku": "sku"}}
 
 
@@ -26,27 +22,14 @@ def exchange(world: World, tmp_path: Path) -> Exchange:
 
 
 @pytest.fixture(scope="module")
-def kill(database_url: str) -> Iterator[Callable[[Path, str], str]]:
-    """Run a round in a process that is gone at a point; answers with its exit code."""
-    command = [sys.executable, "-m", "tests.activities.exchange_child"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE, text=True) as parent:
-        assert parent.stdin is not None
-        asked, answers = parent.stdin, parent.stdout
-        assert answers is not None
-
-        def ask(root: Path, point: str) -> str:
-            asked.write("\t".join([database_url, str(root), point]) + "\n")
-            asked.flush()
-            return answers.readline().strip()
-
+def kill() -> Iterator[Kill]:
+    with mortals("tests.activities.exchange_child") as ask:
         yield ask
-        asked.close()
 
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_round_that_was_killed_is_finished_by_the_next(
-    exchange: Exchange, kill: Callable[[Path, str], str], point: str
+    exchange: Exchange, kill: Kill, database_url: str, point: str
 ) -> None:
     order = exchange.world.placed()
     workflow = exchange.world.purchase_order(order)["workflow_id"]
@@ -57,7 +40,7 @@ async def test_a_round_that_was_killed_is_finished_by_the_next(
     exchange.arrives(StockReported(feed="edi", body=b"846"))
     exchange.arrives(OrderShipped(number=order.number, parcels=(parcel,)))
 
-    assert kill(exchange.root, point) == str(KILLED)
+    assert kill(database_url, str(exchange.root), point) == str(KILLED)
     exchange.round()
     await exchange.tell()
 

@@ -270,4 +270,4 @@ def test_a_control_number_that_stands_for_another_document_is_a_question(
     exchange.round()
     assert exchange.lies_in("error") == ["0002.json"]
     (task,) = asked(exchange)
-    assert "020: control number 118" in task["question"]
+    assert "control number 118 came before" in task["question"]

@@ -15,6 +15,7 @@ from sandbox.fileserver import FileServers
 from sandbox.serving import LOOPBACK, listen
 
 EANS = ("4006381333931", "8411061123456", "5901234123457")
+HURRIED = "400ms"  # less than a rename without a reply takes
 UNKNOWN = "0000000000000"
 ORDERED = (SupplierLine(ean=EANS[0], quantity=2), SupplierLine(ean=EANS[1], quantity=1))
 SHIPPING = [{"countries": ["ES"], "cost": "7.50", "days": 3}]
@@ -100,13 +101,13 @@ def profile(at: FilePartner, servers: FileServers, *, port: int | None = None, *
     return {**values, **changes, "remote": remote | changes.get("remote", {})}
 
 
-def port_to(described: dict[str, Any], desk: MemoryDesk, password: str) -> FileSupplier:
+def port_to(described: dict[str, Any], desk: MemoryDesk, password: str, *, read_timeout: str = HURRIED) -> FileSupplier:
     settings = Supplier.model_validate(
         {
             "adapter": "files",
             "display_name": "Acme",
             "metafield_namespace": "acme",
-            "read_timeout": "400ms",
+            "read_timeout": read_timeout,
             "submit_timeout": "20s",
             "terms": {"currency": "EUR", "shipping": SHIPPING},
             "profile": described,
@@ -131,6 +132,7 @@ def files(
     scheme: str = "sftp",
     desk: MemoryDesk | None = None,
     at: FilePartner | None = None,
+    read_timeout: str = HURRIED,
     **changes: Any,
 ) -> Files:
     """Open a partner in a folder of its own on the server; ``changes`` are those of our profile."""
@@ -140,7 +142,9 @@ def files(
     kept = desk or MemoryDesk(ordered=lambda _: ORDERED)
     remote = address(simulated, servers, scheme) | changes.pop("remote", {})
     described = profile(simulated, servers, remote=remote, **changes)
-    return Files(simulated, servers, kept, port_to(described, kept, servers.account[1]), described)
+    return Files(
+        simulated, servers, kept, port_to(described, kept, servers.account[1], read_timeout=read_timeout), described
+    )
 
 
 def contract_world(at: Files) -> SupplierWorld:

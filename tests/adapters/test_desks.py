@@ -322,10 +322,10 @@ def test_another_document_with_a_known_control_number_is_not_believed(scene: Sce
     refusing = (OrderAcknowledged(number=scene.first, state=SupplierState.CANCELLED),)
     kind = DocumentKind.ACKNOWLEDGEMENT
     assert scene.take(b"one", Reading(kind=kind, news=accepting, control=118)) is DocumentState.APPLIED
-    second = Reading(kind=kind, news=refusing, control=118, replies=("997:118:A",))
+    second = Reading(kind=kind, news=refusing, control=118, replies=("997:118:A",), replies_if_repeated=("TA1:118",))
     assert scene.take(b"two", second) is DocumentState.QUARANTINED
     assert scene.state(scene.first)[0] is SupplierState.ACKNOWLEDGED
-    assert scene.desk.replies_due() == []
+    assert scene.desk.replies_due() == ["TA1:118"]
 
 
 def test_a_document_that_was_not_believed_takes_no_number_from_one_that_is(scene: Scene) -> None:

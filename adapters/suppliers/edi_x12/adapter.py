@@ -4,6 +4,7 @@ Every document has a control number that is its own for ever: a resend is the sa
 order has arrived is told by its 997 or 855, or by what lies in the partner's folder.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -19,6 +20,7 @@ from adapters.suppliers.edi_x12.order_document import cancellation_bytes, order_
 from adapters.suppliers.edi_x12.profile import X12Profile
 from adapters.suppliers.edi_x12.reading import DocumentReader
 from adapters.suppliers.edi_x12.replying import write_reply
+from adapters.suppliers.edi_x12.tokenizer import interchanges_in
 from adapters.suppliers.without_interface import quote_from_terms, stock_unknown
 from models.articles import normalise_ean
 from models.configuration import Supplier
@@ -46,6 +48,13 @@ from models.suppliers import (
 ANY_CARRIER = "any"  # where the partner chooses
 
 
+class _File(threading.local):
+    """The file that this thread picks up: whether all of it was believed, and nothing is left of it."""
+
+    good = True
+    ends = True
+
+
 class X12Supplier:
     """The supplier's port. Safe to share between threads: every call opens its own connection."""
 
@@ -59,6 +68,7 @@ class X12Supplier:
         self._supplier_id = supplier_id
         self._desk = desk
         timeouts = RemoteTimeouts(read=settings.read_timeout.total_seconds())
+        self._file = _File()
         self._exchange = RemoteExchange(profile.remote, lambda: open_folder(profile.remote, secrets, timeouts), desk)
         self._reader = DocumentReader(profile, settings.terms.currency, self._ordered)
 
@@ -146,12 +156,20 @@ class X12Supplier:
         """Keep nothing open between calls."""
 
     def pick_up(self) -> Iterator[Incoming]:
-        """Bring what is complete in the inbox, oldest first."""
-        return self._exchange.pick_up(self._profile.pick_up)
+        """Bring what is complete in the inbox, oldest first, each interchange of a file by itself."""
+        for file in self._exchange.pick_up(self._profile.pick_up):
+            *before, last = interchanges_in(file.body)
+            self._file.good, self._file.ends = True, False
+            for body in before:
+                yield file.model_copy(update={"body": body})
+            self._file.ends = True
+            yield file.model_copy(update={"body": last})
 
     def put_away(self, incoming: Incoming, *, good: bool) -> None:
-        """Move a file to the archive, or to the error folder."""
-        self._exchange.put_away(incoming, good=good)
+        """Move a file away once its last interchange is in our books; to the error folder where one was not believed."""
+        self._file.good = self._file.good and good
+        if self._file.ends:
+            self._exchange.put_away(incoming, good=self._file.good)
 
     def read(self, incoming: Incoming) -> Reading:
         """Say what a document means."""

@@ -8,8 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
+from functools import lru_cache
 
-from adapters.suppliers.edi_x12.errors import BadElement, MissingSegment, Segment, WrongCount
+from adapters.suppliers.edi_x12.errors import (
+    BAD_DATE,
+    BAD_SIGNS,
+    BAD_TIME,
+    HALF_A_PAIR,
+    BadElement,
+    MissingElement,
+    MissingSegment,
+    Segment,
+)
 
 Pairs = tuple[tuple[str, str], ...]
 _DECIMAL = re.compile(r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,8})?|\.[0-9]{1,8})")
@@ -24,7 +34,7 @@ def at(segment: Segment, place: int) -> str:
 def required(segment: Segment, place: int) -> str:
     """Read an element that must be there."""
     if place >= len(segment) or not segment[place].strip():
-        raise BadElement(segment, place, "is missing")
+        raise MissingElement(segment, place)
     return segment[place]
 
 
@@ -33,16 +43,22 @@ def decimal(segment: Segment, place: int) -> Decimal | None:
     text = segment[place] if place < len(segment) else ""
     if not text:
         return None
-    if not _DECIMAL.fullmatch(text):
-        raise BadElement(segment, place, "is no decimal")
-    return Decimal(text)
+    value = _decimal(text)
+    if value is None:
+        raise BadElement(segment, place, "is no decimal", BAD_SIGNS)
+    return value
+
+
+@lru_cache(maxsize=1 << 12)
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
 
 
 def required_decimal(segment: Segment, place: int) -> Decimal:
     """Read a decimal that must be there."""
     value = decimal(segment, place)
     if value is None:
-        raise BadElement(segment, place, "is missing")
+        raise MissingElement(segment, place)
     return value
 
 
@@ -52,7 +68,7 @@ def implied(segment: Segment, place: int, decimals: int) -> Decimal | None:
     if "." in text or not text:
         return decimal(segment, place)
     if not _WHOLE.fullmatch(text):
-        raise BadElement(segment, place, "is no whole number")
+        raise BadElement(segment, place, "is no whole number", BAD_SIGNS)
     return Decimal(text).scaleb(-decimals)
 
 
@@ -62,7 +78,7 @@ def whole(segment: Segment, place: int) -> int | None:
     if not text:
         return None
     if not _WHOLE.fullmatch(text):
-        raise BadElement(segment, place, "is no whole number")
+        raise BadElement(segment, place, "is no whole number", BAD_SIGNS)
     return int(text)
 
 
@@ -71,19 +87,27 @@ def day(segment: Segment, place: int) -> date | None:
     text = segment[place] if place < len(segment) else ""
     if not text:
         return None
+    value = _day(text)
+    if value is None:
+        raise BadElement(segment, place, "is no date", BAD_DATE)
+    return value
+
+
+@lru_cache(maxsize=1 << 10)
+def _day(text: str) -> date | None:
     if len(text) != 8 or not (text.isascii() and text.isdigit()):
-        raise BadElement(segment, place, "is no date")
+        return None
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise BadElement(segment, place, "is no date") from None
+        return None
 
 
 def required_day(segment: Segment, place: int) -> date:
     """Read a date that must be there."""
     value = day(segment, place)
     if value is None:
-        raise BadElement(segment, place, "is missing")
+        raise MissingElement(segment, place)
     return value
 
 
@@ -93,11 +117,11 @@ def hour(segment: Segment, place: int) -> time | None:
     if not text:
         return None
     if len(text) not in (4, 6, 7, 8) or not (text.isascii() and text.isdigit()):
-        raise BadElement(segment, place, "is no time")
+        raise BadElement(segment, place, "is no time", BAD_TIME)
     try:
         return time(int(text[:2]), int(text[2:4]), int(text[4:6] or 0))
     except ValueError:
-        raise BadElement(segment, place, "is no time") from None
+        raise BadElement(segment, place, "is no time", BAD_TIME) from None
 
 
 def pairs(segment: Segment, first: int) -> Pairs:
@@ -106,7 +130,7 @@ def pairs(segment: Segment, first: int) -> Pairs:
     for place in range(first, len(segment), 2):
         qualifier, value = segment[place], at(segment, place + 1)
         if bool(qualifier) != bool(value):
-            raise BadElement(segment, place, "and the next one are half of a pair")
+            raise BadElement(segment, place, "and the next one are half of a pair", HALF_A_PAIR)
         if qualifier:
             found.append((qualifier, value))
     return tuple(found)
@@ -188,7 +212,7 @@ def first(segments: Iterable[Segment], name: str) -> Segment | None:
 def beginning(segments: Sequence[Segment], name: str) -> Segment:
     """Return a set's first segment, which has to be this one."""
     if not segments or segments[0][0] != name:
-        raise MissingSegment(f"{name} does not stand at the beginning", segments[0] if segments else None)
+        raise MissingSegment(name, f"{name} does not stand at the beginning", segments[0] if segments else None)
     return segments[0]
 
 
@@ -199,4 +223,4 @@ def check_total(segments: Iterable[Segment], there: int) -> None:
         return
     said = whole(total, 1)
     if said != there:
-        raise WrongCount(f"CTT01 says {'nothing' if said is None else said}, {there} are there")
+        raise BadElement(total, 1, f"says {'nothing' if said is None else said}, {there} are there")

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from adapters.suppliers.edi_x12.errors import (
+    BAD_SIGNS,
     BadElement,
     BadEnvelope,
+    BadSetControl,
     ControlMismatch,
-    MissingSegment,
     Segment,
     WrongCount,
     X12Error,
@@ -60,12 +61,16 @@ class InterchangeReceipt:
 
 @dataclass(slots=True)
 class Interchange:
-    """ISA to IEA. Ids are without the blanks that fill them up; ``made`` is ISA09 and ISA10 as they came."""
+    """ISA to IEA. Ids are without the blanks that fill them up; ``made`` is ISA09 and ISA10 as they came.
+
+    ``receipt_asked``: ISA14 asks for a TA1.
+    """
 
     sender: tuple[str, str]
     receiver: tuple[str, str]
     control: int
     test: bool
+    receipt_asked: bool
     made: tuple[str, str]
     delimiters: Delimiters
     groups: list[Group] = field(default_factory=list)
@@ -121,6 +126,7 @@ class EnvelopeReader:
             receiver=(segment[7].rstrip(), segment[8].rstrip()),
             control=_number(segment, 13),
             test=segment[15] == "T",
+            receipt_asked=segment[14] == "1",
             made=(segment[9], segment[10]),
             delimiters=self._delimiters,
         )
@@ -151,8 +157,10 @@ class EnvelopeReader:
         if self._group is None:
             raise BadEnvelope("an ST stands outside of every group")
         self._set = TransactionSet(_at(segment, 1), _at(segment, 2).rstrip(), self.position)
-        if not 4 <= len(self._set.control) <= 9 or not self._set.code.isdigit():
-            self._set.problem = BadElement(segment, 2, "is no control number of 4 to 9 characters")
+        if not self._set.code.isdigit():
+            self._set.problem = BadEnvelope("ST01 is no kind of set", position=self.position)
+        elif not 4 <= len(self._set.control) <= 9:
+            self._set.problem = BadSetControl("ST02 has not 4 to 9 characters", position=self.position)
         self._group.sets.append(self._set)
 
     def _se(self, segment: Segment) -> None:
@@ -194,7 +202,7 @@ class EnvelopeReader:
         if closing is None:
             raise BadEnvelope("an IEA stands where no interchange is open")
         if self._group is not None:
-            raise MissingSegment("an IEA stands where the last group has no GE yet")
+            raise BrokenOff("an IEA stands where the last group has no GE yet")
         said = _count(segment)
         if said != len(closing.groups):
             raise WrongCount(f"IEA01 says {_told(said)}, {len(closing.groups)} are there")
@@ -203,13 +211,16 @@ class EnvelopeReader:
         self._interchange = None
 
 
-def read_interchanges(body: bytes, *, leave_out: frozenset[str] = frozenset()) -> list[Interchange]:
-    """Read a whole document. Of sets in ``leave_out`` only the first segment is kept, and how many there were.
+def read_interchange(body: bytes, *, leave_out: frozenset[str] = frozenset()) -> Interchange:
+    """Read a document of one interchange. Of sets in ``leave_out`` only the first segment is kept, and their count.
 
-    Raises X12Error where an interchange can't be believed; what is wrong with a set or group is its ``problem``.
+    Raises X12Error where it can't be believed; what is wrong with a set or group is its ``problem``.
     """
     delimiters, blocks = cut(pieces_of(body))
-    return _collected(EnvelopeReader(delimiters), blocks, delimiters.element, leave_out)
+    interchange, *more = _collected(EnvelopeReader(delimiters), blocks, delimiters.element, leave_out)
+    if more:
+        raise BadEnvelope("another interchange begins here")
+    return interchange
 
 
 def _collected(
@@ -231,7 +242,7 @@ def _at(segment: Segment, place: int) -> str:
 def _number(segment: Segment, place: int) -> int:
     text = _at(segment, place).strip(" ")
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadElement(segment, place, "is no number of up to 9 digits")
+        raise BadElement(segment, place, "is no number of up to 9 digits", BAD_SIGNS)
     return int(text)
 
 

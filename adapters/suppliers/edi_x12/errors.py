@@ -7,10 +7,14 @@
     ├── Truncated         it breaks off: a segment has no end, or there is no IEA
     ├── SegmentTooLong    no segment ends for longer than any segment is
     ├── BadEnvelope       a segment stands where it can't
-    ├── WrongCount        SE01, GE01, IEA01 or CTT01 says another number than there are
+    │   └── UnknownSet    a set that was not agreed on
+    ├── WrongCount        SE01, GE01 or IEA01 says another number than there are
     ├── ControlMismatch   a trailer has another control number than its header
-    ├── MissingSegment    a segment that must be there is not
-    └── BadElement        an element has a value that it can't have
+    ├── BadSetControl     ST02 is no control number
+    └── OfSegment         something within one segment
+        ├── MissingSegment    a segment that must be there is not
+        └── BadElement        an element has a value that it can't have
+            └── MissingElement    an element that must be there is not
 
 Messages name segments, elements and numbers of things; never a value that was sent.
 """
@@ -69,6 +73,12 @@ class BadEnvelope(X12Error):
     set_code = "6"
 
 
+class UnknownSet(BadEnvelope):
+    """A set of a kind that was not agreed on."""
+
+    set_code = "1"
+
+
 class WrongCount(X12Error):
     """A trailer counts otherwise than we do."""
 
@@ -85,29 +95,56 @@ class ControlMismatch(X12Error):
     note = "001"
 
 
+class BadSetControl(X12Error):
+    """ST02 is no control number."""
+
+    set_code = "7"
+
+
+# DE 723: what is wrong with an element.
+MISSING, HALF_A_PAIR, BAD_SIGNS, BAD_VALUE, BAD_DATE, BAD_TIME = "1", "2", "6", "7", "8", "9"
+
+
 class OfSegment(X12Error):
     """Something within one segment; ``segment`` is the very list that was read, by which its place is found."""
 
-    def __init__(self, message: str, segment: Segment | None = None) -> None:
+    segment_code = "8"  # DE 720: how a 997 says what is wrong with the segment of this name
+
+    def __init__(self, name: str, message: str, segment: Segment | None) -> None:
         super().__init__(message)
+        self.name = name
         self.segment = segment
 
     def locate(self, segments: Sequence[Segment]) -> None:
-        """Find the segment's position in its set, where ST is 1."""
+        """Find the segment's position in its set, where ST is 1; that of the SE where there is none."""
         places = (place for place, one in enumerate(segments, start=2) if one is self.segment)
-        self.position = next(places, 0)
+        self.position = next(places, len(segments) + 2 if self.segment is None else 0)
 
 
 class MissingSegment(OfSegment):
-    """A segment that must be there is not."""
+    """A segment that must be there is not; ``noticed`` is where, None at the end of the set."""
+
+    segment_code = "3"
+
+    def __init__(self, name: str, message: str, noticed: Segment | None = None) -> None:
+        super().__init__(name, message, noticed)
 
 
 class BadElement(OfSegment):
-    """An element has a value that it can't have. ``element`` counts from 1."""
+    """An element has a value that it can't have. ``element`` counts from 1, ``element_code`` is DE 723."""
 
-    def __init__(self, segment: Segment, element: int, why: str) -> None:
-        super().__init__(f"{_name(segment)}{element:02d} {why}", segment)
+    def __init__(self, segment: Segment, element: int, why: str, element_code: str = BAD_VALUE) -> None:
+        name = _name(segment)
+        super().__init__(name, f"{name}{element:02d} {why}", segment)
         self.element = element
+        self.element_code = element_code
+
+
+class MissingElement(BadElement):
+    """An element that must be there is not."""
+
+    def __init__(self, segment: Segment, element: int) -> None:
+        super().__init__(segment, element, "is missing", MISSING)
 
 
 def _name(segment: Segment) -> str:

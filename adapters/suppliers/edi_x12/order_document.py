@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from adapters.errors import Refused
 from adapters.suppliers.edi_x12.elements import Pairs
-from adapters.suppliers.edi_x12.envelope import read_interchanges
+from adapters.suppliers.edi_x12.envelope import read_interchange
 from adapters.suppliers.edi_x12.errors import Segment
 from adapters.suppliers.edi_x12.profile import KINDS_OF_EAN, X12Profile
 from adapters.suppliers.edi_x12.sets.common import Item, Party
@@ -119,4 +119,4 @@ def cancellation_bytes(original: bytes, profile: X12Profile, *, control: int, ma
 
 def read_own(body: bytes) -> PurchaseOrder:
     """Read an 850 that we wrote."""
-    return read_850(read_interchanges(body)[0].groups[0].sets[0].segments)
+    return read_850(read_interchange(body).groups[0].sets[0].segments)

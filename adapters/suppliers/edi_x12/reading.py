@@ -3,7 +3,7 @@
 One bad set spoils none of the others: it becomes a task for a person, and is refused in the group's 997.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import ValidationError
 
@@ -15,12 +15,12 @@ from adapters.suppliers.edi_x12.envelope import (
     Interchange,
     InterchangeReceipt,
     TransactionSet,
-    read_interchanges,
+    read_interchange,
 )
-from adapters.suppliers.edi_x12.errors import BadEnvelope, OfSegment, Segment, X12Error
+from adapters.suppliers.edi_x12.errors import BadEnvelope, OfSegment, Segment, UnknownSet, X12Error
 from adapters.suppliers.edi_x12.notices import invoiced, shipped
 from adapters.suppliers.edi_x12.profile import X12Profile
-from adapters.suppliers.edi_x12.replying import SetVerdict, group_reply, interchange_reply
+from adapters.suppliers.edi_x12.replying import KNOWN_NUMBER, TAKEN, SetVerdict, group_reply, interchange_reply
 from adapters.suppliers.edi_x12.sets.acknowledgements import read_855
 from adapters.suppliers.edi_x12.sets.inventories import CHANGE, FULL, REPLACEMENT
 from adapters.suppliers.edi_x12.sets.invoices import read_810
@@ -39,7 +39,6 @@ from models.suppliers import SupplierLine
 
 STOCK_SET = "846"
 RECEIPT_GROUP = "FA"
-KNOWN_NUMBER = "025"  # DE I18: an interchange of this control number was received before
 KINDS = {
     "PR": DocumentKind.ACKNOWLEDGEMENT,
     "SH": DocumentKind.SHIPMENT,
@@ -62,30 +61,33 @@ class DocumentReader:
     def read(self, incoming: Incoming) -> Reading:
         """Say what a document means. What is wrong with it is said in the reading."""
         try:
-            interchanges = read_interchanges(incoming.body, leave_out=frozenset({STOCK_SET}))
+            interchange = read_interchange(incoming.body, leave_out=frozenset({STOCK_SET}))
         except X12Error as error:
-            return self._refusal(DocumentKind.UNKNOWN, f"{type(error).__name__}: {error}", incoming.body, error)
-        kind, control = _kind(interchanges), interchanges[0].control
-        if len({one.control for one in interchanges}) < len(interchanges):
-            return Reading(kind=kind, refused="020: two interchanges in one file have the same control number")
-        for interchange in interchanges:
-            if reason := self._disbelief(interchange):
-                return Reading(kind=kind, refused=reason)  # its control number may be of another row of numbers
-        news: list[PartnerNews] = []
-        replies: list[str] = []
-        for interchange in interchanges:
-            for receipt in interchange.receipts:
-                news += _interchange_receipt(receipt)
-            for group in interchange.groups:
-                verdicts = [self._judge(group, one, incoming.body, news) for one in group.sets]
-                if group.functional != RECEIPT_GROUP:
-                    replies.append(group_reply(interchange.control, group, verdicts))
-        numbered = tuple(one.model_copy(update={"sequence": place}) for place, one in enumerate(news))
-        return Reading(kind=kind, control=control, news=numbered, replies=tuple(replies))
+            reason = f"{type(error).__name__}: {error}"[:200]
+            return Reading(kind=DocumentKind.UNKNOWN, refused=reason, replies=self._refusal(incoming, error.note))
+        if reason := self._disbelief(interchange):
+            return Reading(
+                kind=_kind(interchange), refused=reason
+            )  # its control number may be of another row of numbers
+        return self._believed(interchange, incoming)
 
-    def _refusal(self, kind: DocumentKind, reason: str, body: bytes, error: X12Error) -> Reading:
-        reply = interchange_reply(body, error) if self._profile.interchange_receipts else None
-        return Reading(kind=kind, refused=reason[:200], replies=(reply,) if reply else ())
+    def _believed(self, interchange: Interchange, incoming: Incoming) -> Reading:
+        news = [one for receipt in interchange.receipts for one in _interchange_receipt(receipt)]
+        replies = list(interchange_reply(incoming.body, TAKEN)) if interchange.groups else []
+        for group in interchange.groups:
+            verdicts = [self._judge(group, one, incoming.body, news) for one in group.sets]
+            if group.functional != RECEIPT_GROUP:
+                replies.append(group_reply(interchange.control, group, verdicts))
+        return Reading(
+            kind=_kind(interchange),
+            control=interchange.control,
+            news=tuple(one.model_copy(update={"sequence": place}) for place, one in enumerate(news)),
+            replies=tuple(replies),
+            replies_if_repeated=self._refusal(incoming, KNOWN_NUMBER),
+        )
+
+    def _refusal(self, incoming: Incoming, note: str) -> tuple[str, ...]:
+        return interchange_reply(incoming.body, note, always=self._profile.interchange_receipts)
 
     def _disbelief(self, interchange: Interchange) -> str:
         """Say why an interchange must not be believed: it is a test, or not between this partner and us."""
@@ -124,7 +126,9 @@ class DocumentReader:
         problem = one.problem or group.problem
         if problem is not None:
             raise problem
-        if FUNCTIONAL.get(one.code) != group.functional:
+        if one.code not in FUNCTIONAL:
+            raise UnknownSet("a set of this kind is not agreed on", position=one.position)
+        if FUNCTIONAL[one.code] != group.functional:
             raise BadEnvelope("ST01 does not belong into a group of this GS01", position=one.position)
 
     def _news(self, one: TransactionSet, body: bytes) -> Iterator[PartnerNews]:
@@ -143,7 +147,7 @@ class DocumentReader:
             case "997":
                 yield from receipt_news(read_997(segments))
             case _:
-                raise BadEnvelope("a set of this kind is not agreed on", position=one.position)
+                raise UnknownSet("a set of this kind is not agreed on", position=one.position)
 
     def _terms(self, number: str, currency: str = "") -> Terms:
         return Terms(self._order_lines(number), self._profile, currency or self._currency)
@@ -210,8 +214,8 @@ def _interchange_receipt(receipt: InterchangeReceipt) -> Iterator[PartnerNews]:
         yield Unclear(reason="receipt_with_errors", detail=detail[:200])
 
 
-def _kind(interchanges: Iterable[Interchange]) -> DocumentKind:
-    found = {KINDS.get(group.functional, DocumentKind.UNKNOWN) for one in interchanges for group in one.groups}
+def _kind(interchange: Interchange) -> DocumentKind:
+    found = {KINDS.get(group.functional, DocumentKind.UNKNOWN) for group in interchange.groups}
     if not found:
         return DocumentKind.RECEIPT
     return found.pop() if len(found) == 1 else DocumentKind.MIXED

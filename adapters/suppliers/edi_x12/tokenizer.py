@@ -5,9 +5,10 @@ last but one the component separator, the last the segment terminator (X12.5; IS
 version 00501 on, and "U" before). There is no release character. Line ends around segments do not count.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 from adapters.suppliers.edi_x12.errors import BadDelimiters, BadHeader, NotX12, SegmentTooLong, Truncated, X12Error
 
@@ -45,6 +46,17 @@ def cut(chunks: Iterable[bytes]) -> tuple[Delimiters, Iterator[list[str]]]:
         head = (head + piece).removeprefix(_BOM).lstrip(_BLANKS)
     delimiters = sniff(head[:HEADER])
     return delimiters, _blocks(chain([head], pieces), delimiters)
+
+
+def interchanges_in(body: bytes) -> list[bytes]:
+    """Cut a file into its interchanges: each is believed, or not, by itself. One that can't be cut stays whole."""
+    try:
+        terminator = sniff(body.removeprefix(_BOM).lstrip(_BLANKS)[:HEADER]).segment
+    except X12Error:
+        return [body]
+    next_one = re.compile(re.escape(terminator.encode()) + rb"[ \t\r\n]*(?=ISA[^A-Za-z0-9 ])")
+    edges = [0, *(found.end() for found in next_one.finditer(body)), len(body)]
+    return [body[start:end] for start, end in pairwise(edges)]
 
 
 def pieces_of(body: bytes) -> Iterator[bytes]:

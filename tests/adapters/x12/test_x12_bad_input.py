@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.suppliers.edi_x12.envelope import read_interchanges
+from adapters.suppliers.edi_x12.envelope import read_interchange
 from adapters.suppliers.edi_x12.errors import BadDelimiters, BadHeader, NotX12, Truncated, X12Error
 from adapters.suppliers.edi_x12.replying import write_reply
 from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem
@@ -44,7 +44,7 @@ def test_e17_a_header_of_another_length_is_refused_and_nothing_of_it_read() -> N
 )
 def test_e17_delimiters_that_can_not_delimit_are_named(body: bytes, error: type[X12Error]) -> None:
     with pytest.raises(error):
-        read_interchanges(body)
+        read_interchange(body)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_e18_a_set_or_group_that_does_not_agree_with_itself_is_rejected_by_a_997
 
 def receipts_of(replies: tuple[str, ...]) -> list[Receipt]:
     written = [write_reply(reply, OUTWARD, control=9, made_at=MADE) for reply in replies]
-    return [read_997(read_interchanges(body)[0].groups[0].sets[0].segments) for body in written]
+    return [read_997(read_interchange(body).groups[0].sets[0].segments) for body in written]
 
 
 def test_e19_another_document_under_a_known_control_number_is_not_believed() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.suppliers.edi_x12.elements import Pairs
-from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem, write_855
+from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem
 from adapters.suppliers.edi_x12.sets.inventories import Inventory
 from adapters.suppliers.edi_x12.sets.invoices import Charge, Invoice
 from adapters.suppliers.edi_x12.sets.shipments import Pack, Routing, Shipment, ShippedItem, ShippedOrder
@@ -318,9 +318,3 @@ def test_one_control_number_for_two_interchanges_lets_the_first_one_stand(partne
     assert status_now is not None
     assert [line.status for line in status_now.lines] == [LineStatus.ACCEPTED]
     assert AcknowledgedLine(ean=FIRST, quantity=2, reason="IA") in status_now.lines
-
-
-def test_two_interchanges_of_one_number_in_a_file_are_not_believed() -> None:
-    body = write_interchange([("855", write_855(Acknowledgement("DW-1-11", "AK")))], INWARD, control=7, made_at=MADE)
-    assert read(body).news
-    assert read(body + body).refused.startswith("020")

@@ -70,7 +70,7 @@ def test_other_sets_in_the_document_are_passed_over() -> None:
     assert came(document(sets)).quantities == {"A-1": 5}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(inventories)
 def test_no_inventory_is_read_as_more_or_fewer_rows_than_it_has(inventory: Inventory) -> None:
     assert came(document([("846", inventory)]), scope="changes").reader.rows == len(inventory.lines)

@@ -13,7 +13,7 @@ import pyx12.params
 import pyx12.x12n_document
 
 from adapters.errors import Refused
-from adapters.suppliers.edi_x12.envelope import read_interchanges
+from adapters.suppliers.edi_x12.envelope import read_interchange
 from adapters.suppliers.edi_x12.order_document import cancellation_bytes, order_bytes, purchase_order, read_own
 from adapters.suppliers.edi_x12.profile import X12Profile
 from adapters.suppliers.edi_x12.replying import write_reply
@@ -69,7 +69,7 @@ def test_what_was_written_says_what_was_ordered() -> None:
 @pytest.mark.parametrize("text", ["a*b", "a~b>c", "a\r\nb", "a\x00b\x1fc", "\u202ea\u2066b"])
 def test_no_delimiter_gets_in_by_what_a_customer_wrote(text: str) -> None:
     body = written(an_order(address=ADDRESS.model_copy(update={"name": text, "address1": text})))
-    (interchange,) = read_interchanges(body)
+    interchange = read_interchange(body)
     assert interchange.groups[0].sets[0].problem is None
     party = read_own(body).parties[0]
     assert party.name == party.streets[0]
@@ -113,7 +113,7 @@ def test_an_article_number_with_a_delimiter_is_refused_and_never_changed() -> No
 def test_other_delimiters_and_another_version_are_written_as_agreed() -> None:
     profile = a_profile(element_separator="|", segment_terminator="'", component_separator=":", version="005010")
     body = written(profile=profile)
-    (interchange,) = read_interchanges(body)
+    interchange = read_interchange(body)
     assert interchange.delimiters == Delimiters("|", ":", "'", "^")
     assert interchange.groups[0].version == "005010"
 
@@ -121,7 +121,7 @@ def test_other_delimiters_and_another_version_are_written_as_agreed() -> None:
 @pytest.mark.parametrize(("agreed", "code"), [("860", "860"), ("850-01", "850")])
 def test_a_cancellation_names_what_its_order_named(agreed: str, code: str) -> None:
     body = cancellation_bytes(written(), a_profile(cancellation=agreed), control=8, made_at=MADE)
-    (one,) = read_interchanges(body)[0].groups[0].sets
+    (one,) = read_interchange(body).groups[0].sets
     assert one.code == code
     said = read_860(one.segments) if code == "860" else read_own(body)
     assert (said.number, said.purpose, said.placed_on) == ("DW-1-11", "01", date(2026, 3, 14))
@@ -144,12 +144,17 @@ def test_text_that_is_too_long_is_never_cut() -> None:
 def replies() -> Iterator[tuple[str, str]]:
     """List what documents are answered with: some accepted, in part, and not at all."""
     body = document([("855", WHOLE_855), ("855", WHOLE_855)])
+    line = b"PO1*1*2*EA*7~\nACK*IA*2~\nCTT*1~\nSE*6*0001"
+    detailed = body.replace(b"SE*3*0001", line)
     for name, spoilt in {
         "all": body,
         "in part": body.replace(b"SE*3*0002", b"SE*9*0002"),
         "none": body.replace(b"SE*3", b"SE*8"),
         "count": body.replace(b"GE*2", b"GE*3"),
         "trailer": body.replace(b"GE*2*118", b"GE*2*119"),
+        "element": detailed.replace(b"ACK*IA*2", b"ACK*IA*x"),
+        "segment": detailed.replace(b"BAK*", b"BEG*", 1),
+        "total": detailed.replace(b"CTT*1", b"CTT*2"),
         "unknown set": body.replace(b"ST*855", b"ST*864"),
     }.items():
         (reply,) = read(spoilt).replies

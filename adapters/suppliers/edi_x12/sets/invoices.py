@@ -22,7 +22,7 @@ from adapters.suppliers.edi_x12.elements import (
     required_day,
     segment_of,
 )
-from adapters.suppliers.edi_x12.errors import BadElement, MissingSegment, Segment
+from adapters.suppliers.edi_x12.errors import BadElement, MissingElement, MissingSegment, Segment
 from adapters.suppliers.edi_x12.sets.common import Item, read_item, read_references, write_item, write_references
 
 CENTS = 2
@@ -85,7 +85,7 @@ def read_810(segments: Sequence[Segment], *, decimals: int = CENTS) -> Invoice:
     check_total(summary, len(found.loops))
     total = first(summary, "TDS")
     if total is None:
-        raise MissingSegment("an invoice has a TDS")
+        raise MissingSegment("TDS", "an invoice has a TDS")
     return Invoice(
         number=required(big, 2),
         dated=required_day(big, 1),
@@ -110,5 +110,5 @@ def _charge(segment: Segment, decimals: int) -> Charge:
 def _amount(segment: Segment, place: int, decimals: int) -> Decimal:
     value = implied(segment, place, decimals)
     if value is None:
-        raise BadElement(segment, place, "is missing")
+        raise MissingElement(segment, place)
     return value

@@ -97,7 +97,7 @@ def read_850(segments: Sequence[Segment]) -> PurchaseOrder:
     beg = beginning(segments, "BEG")
     found = parts(segments, "PO1", _SUMMARY)
     if not found.loops:
-        raise MissingSegment("an order has at least one PO1")
+        raise MissingSegment("PO1", "an order has at least one PO1")
     check_total(found.summary, len(found.loops))
     heading, routing, total = found.heading, first(found.heading, "TD5"), first(found.summary, "AMT")
     before_parties = heading[: next((at_ for at_, one in enumerate(heading) if one[0] == "N1"), len(heading))]

@@ -75,7 +75,7 @@ def read_997(segments: Sequence[Segment]) -> Receipt:
     """Read what stands between ST and SE. Raises X12Error."""
     head, tail = beginning(segments, "AK1"), segments[-1]
     if tail[0] != "AK9":
-        raise MissingSegment("an AK9 stands at the end", tail)
+        raise MissingSegment("AK9", "an AK9 stands at the end", tail)
     if required(tail, 1) not in GROUP_STATUSES:
         raise BadElement(tail, 1, "is no status of a group")
     sets = tuple(_sets(segments[1:-1]))
@@ -115,7 +115,7 @@ def _sets(segments: Sequence[Segment]) -> Iterator[SetReceipt]:
         match segment[0]:
             case "AK2":
                 if opened is not None:
-                    raise MissingSegment("an AK5 is missing", opened)
+                    raise MissingSegment("AK5", "an AK5 is missing", opened)
                 opened, errors = segment, []
             case "AK3":
                 errors.append(SegmentError(at(segment, 1), _counted(segment, 2), at(segment, 4)))
@@ -127,7 +127,7 @@ def _sets(segments: Sequence[Segment]) -> Iterator[SetReceipt]:
             case _:
                 raise BadEnvelope("a segment stands where it can't in a 997")
     if opened is not None:
-        raise MissingSegment("an AK5 is missing", opened)
+        raise MissingSegment("AK5", "an AK5 is missing", opened)
 
 
 def _with_element(error: SegmentError, segment: Segment) -> SegmentError:

@@ -4,7 +4,7 @@ Structures (BSN05): 0001 shipment-order-pack-item, 0004 shipment-order-item. Oth
 an order above it; what stands above tells which order and which pack an item belongs to, not where it stands.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
@@ -24,10 +24,11 @@ from adapters.suppliers.edi_x12.elements import (
     put_hour,
     put_pairs,
     required,
+    required_day,
     required_decimal,
     segment_of,
 )
-from adapters.suppliers.edi_x12.errors import BadElement, MissingSegment, Segment
+from adapters.suppliers.edi_x12.errors import BadElement, MissingElement, MissingSegment, Segment
 from adapters.suppliers.edi_x12.sets.common import (
     Dates,
     Party,
@@ -105,35 +106,28 @@ class Shipment:
     orders: tuple[ShippedOrder, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Node:
-    """A level of the tree: its HL, and the segments up to the next one."""
+    """A level of the tree: its HL, the segments up to the next one, and the order and pack it is in, or is itself."""
 
     head: Segment
-    parent: "_Node | None"
     level: str
+    order: "_Node | None" = None
+    pack: "_Node | None" = None
     segments: list[Segment] = field(default_factory=list)
 
-    def above(self, level: str) -> "_Node | None":
-        """Find the nearest one of a level, itself counted in."""
-        node: _Node | None = self
-        while node is not None and node.level != level:
-            node = node.parent
-        return node
-
     def tracking(self) -> tuple[str, ...]:
-        found = [at(one, 2) for one in self.segments if one[:2] == ["REF", TRACKING]]
-        found += [mark for one in self.segments if one[0] == "MAN" for kind, mark in _marks(one) if kind == PARCEL]
-        return tuple(mark for mark in found if mark)
+        found = [at(one, 2) for one in self.segments if one[0] == "REF" and at(one, 1) == TRACKING]
+        return tuple(filter(None, found + self._marks(PARCEL)))
 
     def serials(self) -> tuple[str, ...]:
-        return tuple(mark for one in self.segments if one[0] == "MAN" for kind, mark in _marks(one) if kind == SERIAL)
+        return tuple(filter(None, self._marks(SERIAL)))
 
-
-def _marks(segment: Segment) -> Iterator[tuple[str, str]]:
-    for place in (1, 4):  # MAN has room for two
-        if at(segment, place):
-            yield segment[place], at(segment, place + 1)
+    def _marks(self, kind: str) -> list[str]:
+        marked = [one for one in self.segments if one[0] == "MAN"]
+        return [
+            at(one, place + 1) for one in marked for place in (1, 4) if at(one, place) == kind
+        ]  # it has room for two
 
 
 def write_856(shipment: Shipment) -> list[Segment]:
@@ -201,12 +195,10 @@ def read_856(segments: Sequence[Segment]) -> Shipment:
     bsn = beginning(segments, "BSN")
     nodes, tail = _nodes(segments)
     check_total(tail, len(nodes))
-    top, made_on = nodes[0], day(bsn, 3)
-    if made_on is None:
-        raise BadElement(bsn, 3, "is missing")
+    top = nodes[0]
     return Shipment(
         number=required(bsn, 2),
-        made_on=made_on,
+        made_on=required_day(bsn, 3),
         made_at=hour(bsn, 4),
         purpose=required(bsn, 1),
         structure=at(bsn, 5),
@@ -222,28 +214,37 @@ def read_856(segments: Sequence[Segment]) -> Shipment:
 def _nodes(segments: Sequence[Segment]) -> tuple[list[_Node], list[Segment]]:
     known: dict[str, _Node] = {}
     tail: list[Segment] = []
+    inside: list[Segment] = []  # what stands before the first level is none of them
     for segment in segments:
         if segment[0] == "HL":
-            _add_node(known, segment)
+            inside = _add_node(known, segment).segments
         elif segment[0] == "CTT":
             tail.append(segment)
-        elif known:
-            next(reversed(known.values())).segments.append(segment)
+        else:
+            inside.append(segment)
     nodes = list(known.values())
     if not nodes or nodes[0].level != "S":
-        raise MissingSegment("a shipment begins with an HL of level S")
+        raise MissingSegment("HL", "a shipment begins with an HL of level S")
     return nodes, tail
 
 
-def _add_node(known: dict[str, _Node], head: Segment) -> None:
-    parent = at(head, 2)
-    if required(head, 1) in known:
+def _add_node(known: dict[str, _Node], head: Segment) -> _Node:
+    number, parent, level = required(head, 1), at(head, 2), required(head, 3)
+    if number in known:
         raise BadElement(head, 1, "is the number of two levels")
     if parent not in known and (parent or known):
         raise BadElement(head, 2, "names no level that stands above")
-    if parent == "" and required(head, 3) != "S":
-        raise BadElement(head, 2, "is missing")
-    known[head[1]] = _Node(head, known.get(parent), at(head, 3))
+    if parent == "" and level != "S":
+        raise MissingElement(head, 2)
+    above = known.get(parent)
+    node = known[number] = _Node(head, level)
+    if above is not None:
+        node.order, node.pack = above.order, above.pack
+    if level == "O":
+        node.order = node
+    if level == "P" or (level == "T" and (node.pack is None or node.pack.level == "T")):
+        node.pack = node
+    return node
 
 
 def _routing(segment: Segment) -> Routing:
@@ -251,40 +252,30 @@ def _routing(segment: Segment) -> Routing:
 
 
 def _orders(nodes: Sequence[_Node]) -> tuple[ShippedOrder, ...]:
-    loose: dict[int, list[ShippedItem]] = {}
-    packed: dict[int, dict[int, list[ShippedItem]]] = {}
-    parcels: dict[int, _Node] = {}
-    orders = {id(node): node for node in nodes if node.level == "O"}
+    contents: dict[_Node, dict[_Node | None, list[ShippedItem]]] = {node: {} for node in nodes if node.level == "O"}
     for node in nodes:
         if node.level not in ("P", "T", "I"):
             continue
-        order, pack = node.above("O"), node.above("P") or node.above("T")
-        if pack is not None and order is not None:
-            parcels[id(pack)] = pack
-            packed.setdefault(id(order), {}).setdefault(id(pack), [])
-        if node.level != "I":
-            continue
-        if order is None:
+        if node.order is not None:
+            items = contents[node.order].setdefault(node.pack, [])
+            if node.level == "I":
+                items.append(_item(node))
+        elif node.level == "I":
             raise BadElement(node.head, 2, "leads to no order")
-        into = loose.setdefault(id(order), []) if pack is None else packed[id(order)][id(pack)]
-        into.append(_item(node))
-    return tuple(
-        ShippedOrder(
-            number=required(_prf(node), 1),
-            dated=day(_prf(node), 4),
-            tracking=node.tracking(),
-            items=tuple(loose.get(key, ())),
-            packs=tuple(_pack(parcels[pack], items) for pack, items in packed.get(key, {}).items()),
-        )
-        for key, node in orders.items()
+    return tuple(_order(node, shipped) for node, shipped in contents.items())
+
+
+def _order(node: _Node, shipped: Mapping[_Node | None, Sequence[ShippedItem]]) -> ShippedOrder:
+    prf = first(node.segments, "PRF")
+    if prf is None:
+        raise MissingSegment("PRF", "an order's level has a PRF", node.head)
+    return ShippedOrder(
+        number=required(prf, 1),
+        dated=day(prf, 4),
+        tracking=node.tracking(),
+        items=tuple(shipped.get(None, ())),
+        packs=tuple(_pack(pack, items) for pack, items in shipped.items() if pack is not None),
     )
-
-
-def _prf(node: _Node) -> Segment:
-    segment = first(node.segments, "PRF")
-    if segment is None:
-        raise MissingSegment("an order's level has a PRF", node.head)
-    return segment
 
 
 def _pack(node: _Node, items: Sequence[ShippedItem]) -> Pack:
@@ -294,6 +285,7 @@ def _pack(node: _Node, items: Sequence[ShippedItem]) -> Pack:
 def _item(node: _Node) -> ShippedItem:
     line, shipped = first(node.segments, "LIN"), first(node.segments, "SN1")
     if line is None or shipped is None:
-        raise MissingSegment("an item's level has a LIN and an SN1", node.head)
+        missing = "LIN" if line is None else "SN1"
+        raise MissingSegment(missing, "an item's level has a LIN and an SN1", node.head)
     quantity, ordered = required_decimal(shipped, 2), decimal(shipped, 5)
     return ShippedItem(pairs(line, 2), quantity, at(shipped, 3), at(line, 1), ordered, at(shipped, 8), node.tracking())
