@@ -19,7 +19,8 @@ from adapters.database.portal import PageOrder
 from models.configuration import Configuration
 from models.exchange import DocumentKind, Incoming, Reading
 from starter.portal_entries import Entry, read_portal
-from starter.portal_form import Form, UnreadableEntryError, Upload, as_document, read_entry
+from starter.portal_fields import Form, UnreadableEntryError, Upload
+from starter.portal_form import as_document, read_entry
 from starter.portal_view import Page, order_page
 from starter.taking_in import take_in
 from workflows.decisions.links import BadLinkError, ExpiredLinkError, Purpose, read_link
@@ -68,7 +69,7 @@ class PortalPages:
     def show(self, token: str, *, saved: bool = False) -> Page:
         """Show an order, or why there is none. ``saved``: say thanks for what was sent."""
         try:
-            return order_page(self._find(token, datetime.now(UTC)), saved=saved)
+            return self._page(self._find(token, datetime.now(UTC)), saved=saved)
         except _TROUBLE as error:
             return _sorry(error)
 
@@ -80,18 +81,29 @@ class PortalPages:
             try:
                 entry = read_entry(form, order, now.date())
             except UnreadableEntryError as error:
-                return Taken(order_page(order, problem=str(error), form=form))
+                return Taken(self._page(order, problem=error, form=form))
             fresh = self._keep(order, entry, form.upload, now)
-            return Taken(order_page(order), order.supplier, fresh=fresh)
+            return Taken(self._page(order), order.supplier, fresh=fresh)
         except _TROUBLE as error:
             return Taken(_sorry(error))
 
-    def refuse(self, token: str, problem: str) -> Page:
+    def refuse(self, token: str, problem: UnreadableEntryError) -> Page:
         """Show an order again after a form that could not be read at all."""
         try:
-            return order_page(self._find(token, datetime.now(UTC)), problem=problem)
+            return self._page(self._find(token, datetime.now(UTC)), problem=problem)
         except _TROUBLE as error:
             return _sorry(error)
+
+    def _page(
+        self,
+        order: PageOrder,
+        *,
+        problem: UnreadableEntryError | None = None,
+        form: Form | None = None,
+        saved: bool = False,
+    ) -> Page:
+        buyer = self._configuration().mail.sender_name
+        return order_page(order, buyer=buyer, problem=problem, form=form, saved=saved)
 
     def _keep(self, order: PageOrder, entry: Entry, upload: Upload | None, now: datetime) -> bool:
         body = entry.body()

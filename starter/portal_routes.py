@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from starter import portal_upload
 from starter.delivery import Deliverer
-from starter.portal_form import Form, UnreadableEntryError, read_fields
+from starter.portal_fields import Form, UnreadableEntryError
+from starter.portal_form import read_fields
 from starter.portal_page import TOO_MUCH, UNAVAILABLE, PortalPages, Taken
 from starter.portal_view import HEADERS, Page
 from starter.webhooks import RefusedRequestError, read_body
@@ -84,7 +85,7 @@ class _Entries:
             try:
                 form = read()
             except UnreadableEntryError as error:
-                return Taken(self._pages.refuse(token, str(error)))
+                return Taken(self._pages.refuse(token, error))
             return self._pages.take(token, form)
 
         taken: Taken = await self._on_thread(work, seconds=KEEPING_SECONDS)

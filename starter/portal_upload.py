@@ -3,7 +3,8 @@
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
-from starter.portal_form import LONGEST_FIELD, MAX_FIELDS, MAX_FILE, Form, UnreadableEntryError, Upload, tidied
+from starter.portal_fields import LONGEST_FIELD, Form, UnreadableEntryError, Upload, tidied
+from starter.portal_form import MAX_FIELDS, MAX_FILE
 
 MULTIPART = b"multipart/form-data"
 MAX_BODY = MAX_FILE + 256 * 1024  # what surrounds the file, and the other fields

@@ -2,20 +2,30 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from adapters.database.portal import PageOrder
 from adapters.exchange import contradictions
 from models.money import Money
 from models.orders import Address
+from models.statuses import PurchaseOrderState
 from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine, SupplierState, TrackedParcel
 from starter.portal_entries import LONGEST_NOTE, Reason
-from starter.portal_form import Form
+from starter.portal_fields import Form, UnreadableEntryError
 from starter.public_pages import STYLE, TEMPLATES, headers_for
 
 PAGE_STYLE = (
     STYLE.replace("main{max-width:34rem;", "main{max-width:44rem;")
     + """
+.number{white-space:nowrap}
+table{border-collapse:collapse;width:100%;margin:0 0 1rem}
+th,td{text-align:left;vertical-align:top;padding:.3rem .75rem .3rem 0;border-bottom:1px solid #d4d4ce;overflow-wrap:anywhere}
+th{font-weight:600;color:#4a4a45;white-space:nowrap}
+td.amount,th.amount{text-align:right;padding-right:0;white-space:nowrap}
+td small{display:block}
+.gone{color:#7f1d1d}
+a{color:inherit}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0 0 1rem}
 dt{color:#4a4a45}
 dd{margin:0;overflow-wrap:anywhere}
@@ -25,6 +35,12 @@ label.field{display:block;padding:.35rem 0}
 label.field span{display:block}
 label.field input,select,textarea{font:inherit;box-sizing:border-box;width:100%;height:auto;margin:0;padding:.5rem;
 border:1px solid #6b6b65;border-radius:.35rem;background:#fff;color:inherit}
+label.field .wrong{color:#7f1d1d;font-weight:600}
+label.field [aria-invalid]{border:2px solid #7f1d1d}
+details fieldset,details details{margin-top:.75rem}
+.card .pair{grid-template-columns:repeat(auto-fit,minmax(6.5rem,1fr))}
+.card:not(:has(option[value=later]:checked)) .later,.card:not(:has(option[value=instead]:checked)) .instead,
+.card:has(option:first-child:checked) .remark{display:none}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:0 1rem}
 .notice{border-left:.3rem solid #14532d;padding-left:.75rem}
 .test{background:#7f1d1d;color:#fff;padding:.5rem .75rem;font-weight:600}
@@ -42,6 +58,14 @@ REASONS: dict[Reason, str] = {
     Reason.DESTINATION: "we don't ship there",
     Reason.OTHER: "another reason",
 }
+OVER = frozenset(
+    (
+        PurchaseOrderState.CANCELLED,
+        PurchaseOrderState.CANCELLED_BY_SUPPLIER,
+        PurchaseOrderState.REJECTED,
+        PurchaseOrderState.RETURNED,
+    )
+)
 _IN_WORDS = {str(reason): words for reason, words in REASONS.items()} | {"refused_before": "refused before"}
 
 
@@ -62,21 +86,41 @@ class Page:
         )
 
 
-def order_page(order: PageOrder, *, problem: str = "", form: Form | None = None, saved: bool = False) -> Page:
-    """Show an order; after a ``problem`` with what was typed, so that nothing is typed twice."""
-    title = f"Purchase order {order.number}"
-    outcome = "refused" if problem else "shown"
-    return Page(outcome, title, 422 if problem else 200, shown=_shown(order, problem, form, saved=saved))
+def order_page(
+    order: PageOrder,
+    *,
+    buyer: str = "",
+    problem: UnreadableEntryError | None = None,
+    form: Form | None = None,
+    saved: bool = False,
+) -> Page:
+    """Show an order; after a ``problem`` with what was typed, so that nothing is typed twice. ``buyer``: whose it is."""
+    shown = _shown(order, buyer) | _typed(order, form, problem, saved=saved)
+    return Page(
+        "refused" if problem else "shown", f"Purchase order {order.number}", 422 if problem else 200, shown=shown
+    )
 
 
-def _shown(order: PageOrder, problem: str, form: Form | None, *, saved: bool) -> dict[str, Any]:
-    what = form.text("what") if form else ""
+def _typed(order: PageOrder, form: Form | None, problem: UnreadableEntryError | None, *, saved: bool) -> dict[str, Any]:
+    """Say what the forms are filled in with, and which of them was sent."""
+    return {
+        "problem": str(problem or ""),
+        "wrong": problem.field if problem else "",
+        "saved": saved and problem is None,
+        "what": form.text("what") if form else "",
+        "typed": dict(form.fields) if form else {},
+        "partly": form is not None and any(form.text(f"units-{place}") for place in range(len(order.lines))),
+        "cards": [_card(order, line, place, form) for place, line in enumerate(order.lines)],
+    }
+
+
+def _shown(order: PageOrder, buyer: str) -> dict[str, Any]:
     answerable = not order.ended and not _is_shipped(order) and any(map(order.still_wanted, order.lines))
     return {
-        "problem": problem,
-        "saved": saved and not problem,
+        "number": order.number,
         "test": order.test,
-        "facts": [(label, value) for label, value in _facts(order) if value],
+        "over": order.state in OVER,
+        "facts": [(label, value) for label, value in _facts(order, buyer) if value],
         "address": _address(order.address),
         "lines": [_line(order, line) for line in order.lines],
         "told": list(_told(order)),
@@ -85,9 +129,6 @@ def _shown(order: PageOrder, problem: str, form: Form | None, *, saved: bool) ->
         "cancel_asked": order.cancel_asked,
         "seen": order.newest,
         "currency": order.currency,
-        "what": what,
-        "typed": dict(form.fields) if form else {},
-        "cards": [_card(order, line, place, form) for place, line in enumerate(order.lines)],
         "longest_note": LONGEST_NOTE,
     }
 
@@ -96,11 +137,27 @@ def _is_shipped(order: PageOrder) -> bool:
     return order.status is not None and order.status.state is SupplierState.SHIPPED
 
 
-def _facts(order: PageOrder) -> Iterator[tuple[str, str]]:
+def _facts(order: PageOrder, buyer: str) -> Iterator[tuple[str, str]]:
+    yield "Ordered by", buyer
     yield "Ordered on", str(order.ordered_on or "")
     yield "Ship with", order.carrier
     yield "Ship by", str(order.ship_by or "")
     yield "To arrive by", str(order.arrive_by or "")
+    yield "Goods in all", _goods(order)
+
+
+def _goods(order: PageOrder) -> str:
+    """Write how many units were ordered and, where every price is known, what they come to."""
+    units = sum(line.quantity for line in order.lines)
+    words = (
+        f"{units} unit{'' if units == 1 else 's'} of {len(order.lines)} article{'' if len(order.lines) == 1 else 's'}"
+    )
+    priced = [(line.quantity, line.unit_cost) for line in order.lines if line.unit_cost is not None]
+    currencies = {cost.currency for _, cost in priced}
+    if len(priced) < len(order.lines) or len(currencies) != 1:
+        return words
+    total = sum((cost.amount * quantity for quantity, cost in priced), Decimal(0))
+    return f"{words}, {_price(Money(amount=total, currency=currencies.pop()))}"
 
 
 def _address(address: Address | None) -> str:
@@ -108,18 +165,21 @@ def _address(address: Address | None) -> str:
         return "as in our mail"
     town = " ".join(part for part in (address.postal_code, address.city, address.province_code) if part)
     parts = (address.name, address.company, address.address1, address.address2, town, address.country_code)
-    return "\n".join(" ".join(part.split()) for part in (*parts, address.phone, address.email) if part)
+    return "\n".join(" ".join(part.split()) for part in (*parts, address.phone) if part)
 
 
-def _line(order: PageOrder, line: SupplierLine) -> str:
-    words = f"{line.quantity} × {line.ean}"
-    if line.sku and line.sku != line.ean:
-        words += f", your article {line.sku}"
-    if line.unit_cost is not None:
-        words += f", at {_price(line.unit_cost)} each"
-    if declined := order.declined.get(line.ean, 0):
-        words += f" ({declined} of them are no longer needed: we have ordered them elsewhere)"
-    return words
+def _line(order: PageOrder, line: SupplierLine) -> dict[str, Any]:
+    return {
+        "units": line.quantity,
+        "ean": line.ean,
+        "sku": _sku(line),
+        "price": _price(line.unit_cost) if line.unit_cost else "",
+        "declined": order.declined.get(line.ean, 0),
+    }
+
+
+def _sku(line: SupplierLine) -> str:
+    return line.sku if line.sku != line.ean else ""
 
 
 def _price(cost: Money) -> str:
@@ -134,24 +194,37 @@ def _price(cost: Money) -> str:
 
 def _told(order: PageOrder) -> Iterator[str]:
     if order.status is not None:
-        yield from (_answer(line) for line in order.status.lines)
+        yield from _answers(order.lines, order.status.lines)
         yield from (_parcel(parcel) for parcel in order.status.parcels)
     for invoice in order.invoices:
         yield f"Invoice {invoice.invoice} over {invoice.total}"
 
 
+def _answers(ordered: Sequence[SupplierLine], said: Sequence[AcknowledgedLine]) -> Iterator[str]:
+    """Write what was said of each line, or in a word what was said of all."""
+    words = {_answer(line) for line in said}
+    if len(ordered) > 1 and len(words) == 1 and _units(ordered) == _units(said):
+        yield f"Everything: {words.pop()}"
+        return
+    yield from (f"{line.quantity} × {line.ean}: {_answer(line)}" for line in said)
+
+
+def _units(lines: Sequence[SupplierLine | AcknowledgedLine]) -> list[tuple[str, int]]:
+    return sorted((line.ean, line.quantity) for line in lines)
+
+
 def _answer(line: AcknowledgedLine) -> str:
-    about, price = f"{line.quantity} × {line.ean}", f" at {_price(line.unit_cost)}" if line.unit_cost else ""
+    price = f" at {_price(line.unit_cost)}" if line.unit_cost else ""
     ships = f", to ship on {line.expected_on}" if line.expected_on else ""
     match line.status:
         case LineStatus.ACCEPTED:
-            return f"{about}: confirmed{price}{ships}"
+            return f"confirmed{price}{ships}"
         case LineStatus.BACKORDERED:
-            return f"{about}: will come later{price}{ships}"
+            return f"will come later{price}{ships}"
         case LineStatus.SUBSTITUTED:
-            return f"{about}: {line.substitute or 'another article'} offered instead{price}"
+            return f"{line.substitute or 'another article'} offered instead{price}"
         case LineStatus.REJECTED:
-            return f"{about}: refused ({_IN_WORDS.get(line.reason, line.reason) or 'no reason given'})"
+            return f"refused ({_IN_WORDS.get(line.reason, line.reason) or 'no reason given'})"
 
 
 def _parcel(parcel: TrackedParcel) -> str:
@@ -174,8 +247,7 @@ def _card(order: PageOrder, line: SupplierLine, place: int, form: Form | None) -
         values = {name: form.text(f"{name}-{place}") for name in values}
     return {
         "place": place,
-        "ean": line.ean,
-        "sku": line.sku if line.sku != line.ean else "",
+        "article": f"{line.ean} ({sku})" if (sku := _sku(line)) else line.ean,
         "wanted": wanted,
         **values,
     }

@@ -11,6 +11,7 @@ from adapters.database.engine import Database, Transaction
 from models.exchange import CancelAnswered, DocumentKind, DocumentState, OrderInvoiced, OrderNews
 from models.exchange_tables import partner_documents, partner_news
 from models.orders import Address
+from models.statuses import PurchaseOrderState
 from models.suppliers import SupplierLine, SupplierOrderStatus
 from models.tables import addresses, orders, purchase_order_lines, purchase_orders
 
@@ -22,8 +23,8 @@ _LEFT = (DocumentState.SENT, DocumentState.RECEIVED)
 class PageOrder:
     """A purchase order as its supplier's page shows it. Holds personal data.
 
-    ``declined`` counts, per article, the units that the supplier has refused and that are ordered elsewhere by now;
-    ``newest`` numbers the last that was said of it by anybody, 0 where nothing was.
+    ``ended``: its lifecycle is over. ``declined`` counts, per article, the units that the supplier has refused and that
+    are ordered elsewhere by now; ``newest`` numbers the last that was said of it by anybody, 0 where nothing was.
     """
 
     id: int
@@ -31,6 +32,7 @@ class PageOrder:
     supplier: str
     currency: str
     test: bool
+    state: PurchaseOrderState
     ended: bool
     carrier: str
     ship_by: date | None
@@ -68,7 +70,18 @@ def one_at_a_time(tx: Transaction, order_id: int) -> None:
 
 def read(tx: Transaction, order_id: int) -> PageOrder | None:
     """Read all that a purchase order's page shows. None where there is no such order."""
-    columns = ("id", "number", "supplier", "test", "ended_at", "carrier", "ship_by", "arrive_by", "confirmed_at")
+    columns = (
+        "id",
+        "number",
+        "supplier",
+        "test",
+        "state",
+        "ended_at",
+        "carrier",
+        "ship_by",
+        "arrive_by",
+        "confirmed_at",
+    )
     query = select(orders.c.currency, purchase_orders.c.order_id, *(purchase_orders.c[name] for name in columns))
     query = query.join(orders, orders.c.id == purchase_orders.c.order_id)
     row = tx.execute(query.where(purchase_orders.c.id == order_id)).one_or_none()
@@ -83,6 +96,7 @@ def read(tx: Transaction, order_id: int) -> PageOrder | None:
         supplier=row.supplier,
         currency=row.currency,
         test=row.test,
+        state=PurchaseOrderState(row.state),
         ended=row.ended_at is not None,
         carrier=row.carrier or "",
         ship_by=row.ship_by,

@@ -1,7 +1,9 @@
 """Mails to read in tests: genuine answers, and what somebody made of them."""
 
+from collections.abc import Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
+from types import MappingProxyType
 from typing import Any
 
 from adapters.suppliers.email.profile import EmailProfile
@@ -10,6 +12,7 @@ from models.exchange import Reading, Unclear
 from models.suppliers import SupplierLine
 from tests.adapters.mail_world import EANS, profile
 
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 OURS = "<po.DW-1-11.7.olmo@shop.example>"
 LINES = (SupplierLine(ean=EANS[0], quantity=2), SupplierLine(ean=EANS[1], quantity=1))
 GENUINE = "mx.shop.example; dkim=pass header.d=olmo.example; spf=pass smtp.mailfrom=x@olmo.example"
@@ -20,8 +23,8 @@ def configured(**changes: Any) -> EmailProfile:
     return EmailProfile.model_validate(profile(25, 143, **changes))
 
 
-def written(text: str = "accepted", **changes: Any) -> bytes:
-    """Write a genuine answer; ``changes`` replace headers, None leaves one out."""
+def written(text: str = "accepted", *, attached: Mapping[str, bytes] = NOTHING, **changes: Any) -> bytes:
+    """Write a genuine answer; ``changes`` replace headers, None leaves one out. ``attached``: bodies by name."""
     headers: dict[str, str | None] = {
         "Authentication-Results": GENUINE,
         "From": "Olmo <orders@olmo.example>",
@@ -36,11 +39,13 @@ def written(text: str = "accepted", **changes: Any) -> bytes:
         if value is not None:
             mail[name] = value
     mail.set_content(text)
+    for name, body in attached.items():
+        mail.add_attachment(body, maintype="application", subtype="octet-stream", filename=name)
     return mail.as_bytes()
 
 
 def read(body: bytes, **changes: Any) -> Reading:
-    return read_mail(body, profile=configured(**changes), lines_of=lambda _: LINES)
+    return read_mail(body, profile=configured(**changes), lines_of=lambda _: LINES, order_mail_of=lambda _: b"")
 
 
 def told(text: str, **changes: Any) -> Any:

@@ -1,8 +1,6 @@
 """Whose answer to which order, in whatever shape it comes: pure, from bytes to news."""
 
 import time
-from email.message import EmailMessage
-from email.policy import SMTP
 from typing import Any
 
 import pytest
@@ -168,29 +166,6 @@ def test_a_forwarded_mail_is_a_persons_to_read(subject: str) -> None:
     assert unclear(told("accepted", Subject=subject)) == "forwarded"
 
 
-def test_an_attachment_may_say_otherwise_unless_it_is_our_own() -> None:
-    for name, reason in (
-        ("confirmation.pdf", "attachment"),
-        ("DW-1-11_confirmation.pdf", "attachment"),
-        ("DW-1-11.xlsx", "attachment"),
-        ("DW-1-11.pdf", ""),
-        ("DW-1-11 (1).PDF", ""),
-    ):
-        mail = EmailMessage(policy=SMTP)
-        for header, value in read_headers(written()).items():
-            mail[header] = value
-        mail.set_content("accepted")
-        mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename=name)
-        (news,) = read(mail.as_bytes()).news
-        assert (unclear(news) if reason else news.number) == (reason or "DW-1-11")
-
-
-def read_headers(body: bytes) -> dict[str, str]:
-    names = ("Authentication-Results", "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To")
-    lines = dict(line.split(": ", 1) for line in body.decode().replace("\r\n ", " ").split("\r\n") if ": " in line)
-    return {name: lines[name] for name in names}
-
-
 @pytest.mark.parametrize(
     "changes",
     [{"Auto_Submitted": "auto-replied"}, {"Subject": "Out of office: [PO:DW-1-11]"}, {"X_Autoreply": "yes"}],
@@ -208,6 +183,18 @@ def test_a_program_that_answers_is_read_like_anybody() -> None:
 def test_a_mail_that_came_back_is_a_persons_to_read(kind: str) -> None:
     (news,) = read(BOUNCE.format(action="failed", kind=kind).encode()).news
     assert news == Unclear(number="DW-1-11", reason="bounced", detail="status 5.1.1")
+
+
+@pytest.mark.parametrize("action", ["", "of some other kind"])
+def test_a_report_that_says_nothing_known_is_a_persons_to_read(action: str) -> None:
+    assert unclear(read(BOUNCE.format(action=action, kind="message/rfc822").encode()).news[0]) == "bounced"
+
+
+@pytest.mark.parametrize("changes", [{}, {"Auto_Submitted": "auto-replied"}, {"Subject": "failure notice"}])
+def test_a_mail_that_came_back_in_plain_words_is_not_taken_for_an_absence_note(changes: dict[str, Any]) -> None:
+    headers = {"From": "MAILER-DAEMON@mx.shop.example", "Subject": "Undelivered", "In_Reply_To": None} | changes
+    news = told("This is the program at olmo.example.\n\n--- Below is a copy of the mail.\n> DW-1-11", **headers)
+    assert news == Unclear(number="DW-1-11", reason="bounced")
 
 
 def test_a_mail_that_is_late_is_nobodys_concern() -> None:

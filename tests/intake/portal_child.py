@@ -9,7 +9,7 @@ from adapters.database import exchange_incoming
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from starter import portal_page
-from starter.portal_form import Form
+from starter.portal_fields import Form
 from starter.portal_page import PortalPages
 from tests.intake.portal_world import SECRETS
 

@@ -46,7 +46,7 @@ def facts(world: World, number: int) -> tuple[bool, bool, str]:
     return row.paid, row.cancelled, row.zip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     topics=st.permutations(list(HISTORY)),
     kept=st.sets(st.sampled_from(list(HISTORY)), min_size=1),

@@ -279,7 +279,7 @@ def test_a_genuine_link_to_a_question_that_is_gone_leads_nowhere(world: World, a
     assert api.get(link).status_code == 404
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=90))
 def test_whatever_is_put_in_a_links_place_is_answered_with_not_found(api: httpx.Client, token: str) -> None:
     url = httpx.URL(str(api.base_url), raw_path=b"/c/" + _quoted(token))

@@ -42,7 +42,8 @@ def test_the_page_says_what_was_ordered_and_where_it_goes(
     page = pages.get(portal.link(order))
 
     assert page.status_code == 200
-    for words in (order.number, f"5 × {ARTICLE}, at 8.00 EUR each", "Planted Street 1", "28001 Madrid", "GLS"):
+    total = "5 units of 1 article, 40.00 EUR"
+    for words in (order.number, total, "8.00 EUR<", ARTICLE, "Planted Street 1", "28001 Madrid", "GLS"):
         assert words in page.text
     assert f"<style>{PAGE_STYLE}</style>" in page.text
     assert "<script" not in page.text
@@ -187,6 +188,18 @@ def test_units_that_were_refused_and_ordered_elsewhere_can_not_be_confirmed_any_
     assert "2 of them are no longer needed" in page.text
     assert form_of(page, "answer")["units-0"] == "3"
     assert fill_in(pages, link, "answer", {"units-0": "5"}).status_code == 422
+
+
+def test_a_price_of_three_decimals_that_the_page_proposes_is_taken_as_ordered(
+    portal: PortalWorld, pages: httpx.Client, order: PurchaseOrderRequest
+) -> None:
+    update = "UPDATE purchase_order_lines SET unit_cost = 12.375 WHERE purchase_order_id = :id RETURNING ean"
+    portal.inner.rows(update, id=order.purchase_order_id)
+
+    posted = fill_in(pages, portal.link(order), "answer", {"units-0": "4", "rest-0": "refused:other"})
+
+    assert posted.status_code == 303
+    assert [line.unit_cost for line in portal.status(order).lines] == [None, None]
 
 
 def test_each_line_is_answered_for_itself(

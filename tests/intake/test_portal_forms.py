@@ -75,7 +75,9 @@ def test_one_file_for_two_orders_is_kept_once_and_named_by_both(portal: PortalWo
         ("../../etc/passwd", ""),
         ("..\\..\\Planted Person.XML", ".xml"),
         ("a\0.pdf", ".pdf"),
-        ("\u202efdp.exe", ".exe"),
+        ("\u202efdp.exe", ""),
+        ("scan.JPG", ".jpg"),
+        ("page.html", ""),
         ("x" * 5000 + ".pdf", None),
         ("no.extension-at-all", ""),
     ],
@@ -157,6 +159,12 @@ def test_a_form_that_can_not_be_meant_is_explained_with_what_was_typed_and_keeps
     alert = re.search(r'role="alert">(.*?)</p>', refused.text)
     assert alert is not None
     assert words in alert[1]
+    if '<a href="#wrong">' in alert[1]:
+        beside = re.search(r'id="wrong".*?<span class="wrong">(.*?)</span>', refused.text, re.DOTALL)
+        assert beside is not None
+        assert words in beside[1]
+    else:
+        assert what == "confirm", "only a form that is none of ours names no field"
     if what == entered.get("what", what):
         sent = form_of(refused, what)
         typed = {name: value for name, value in entered.items() if len(value) < 100 and value != "refused:nonsense"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, FilePayload, Page, async_playwright
 
 from models.contracts import PurchaseOrderRequest
 from models.suppliers import LineStatus
@@ -25,6 +25,12 @@ async def browser() -> AsyncIterator[Browser]:
         opened = await playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield opened
         await opened.close()
+
+
+async def open_all(page: Page) -> None:
+    """Open all that can be opened, and what lies in it."""
+    while await (closed := page.locator("details:not([open]) > summary:visible")).count():
+        await closed.first.click()
 
 
 @pytest_asyncio.fixture
@@ -59,12 +65,12 @@ async def test_a_supplier_confirms_in_part_enters_a_parcel_and_sends_an_invoice(
     await parcel.get_by_role("button", name="Enter the parcel").click()
 
     paper = tmp_path / "../../Planted Person.pdf"
-    file = {"name": paper.name, "mimeType": "application/pdf", "buffer": b"%PDF-1.4 an invoice"}
+    file = FilePayload(name=paper.name, mimeType="application/pdf", buffer=b"%PDF-1.4 an invoice")
     await page.get_by_text("Send an invoice").click()
     invoice = page.locator("form", has=page.get_by_role("button", name="Send the invoice"))
     await invoice.get_by_label("Invoice number").fill("R-2026-1")
     await invoice.get_by_label("Total").fill("24.00")
-    await invoice.locator("input[type=file]").set_input_files(files=[file])  # type: ignore[list-item]
+    await invoice.locator("input[type=file]").set_input_files(files=[file])
     await invoice.get_by_role("button", name="Send the invoice").click()
     assert "Thank you" in await page.get_by_role("status").inner_text()
 
@@ -79,17 +85,37 @@ async def test_a_supplier_confirms_in_part_enters_a_parcel_and_sends_an_invoice(
 
 
 async def test_the_page_fits_a_telephone_and_names_what_it_asks(page: Page) -> None:
-    for summary in await page.locator("summary").all():
-        await summary.click()
+    await open_all(page)
     assert ARTICLE in await page.locator("main").inner_text()
     widest = await page.locator("main").bounding_box()
     assert widest is not None
     assert widest["x"] >= 0
     assert widest["x"] + widest["width"] <= TELEPHONE["width"]
-    for field in await page.locator("input:not([type=hidden]), select").all():
+    for field in await page.locator("input:visible, select:visible").all():
         box = await field.bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= TELEPHONE["width"]
+
+
+async def test_what_is_asked_of_other_units_is_asked_where_there_are_some(page: Page) -> None:
+    await page.get_by_text("Confirm in part, with another price or date").click()
+    asked = {name: page.locator(f".card .{name}") for name in ("later", "instead", "remark")}
+    seen = []
+    for choice in ("", "later", "instead", "refused:other"):
+        await page.locator(".card select").select_option(choice)
+        seen.append([name for name, one in asked.items() if await one.is_visible()])
+
+    assert seen == [[], ["later", "remark"], ["instead", "remark"], ["remark"]]
+
+
+async def test_what_is_wrong_is_said_beside_its_field_which_is_in_view(page: Page) -> None:
+    await page.get_by_text("A parcel has left").click()
+    await page.get_by_role("button", name="Enter the parcel").click()
+
+    wrong = page.get_by_label("Tracking number")
+    assert "Please enter the parcel's tracking number." in await wrong.locator("xpath=..").inner_text()
+    assert await wrong.evaluate("one => one === document.activeElement")
+    assert await page.locator("summary", has_text="A parcel has left").is_visible()
 
 
 async def test_nothing_of_the_page_is_refused_by_its_own_rules(

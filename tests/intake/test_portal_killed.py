@@ -16,7 +16,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.delivery import OrderDelivery
 from activities.intake import Intake
 from activities.sweeps import SweepActivities
-from starter.portal_form import Form
+from starter.portal_fields import Form
 from starter.portal_page import PortalPages
 from tests.activities.exchange_world import Lifecycles
 from tests.intake.portal_child import FORM, KILLED, POINTS

@@ -106,7 +106,7 @@ def test_where_no_page_is_configured_no_link_leads_anywhere(
     assert pages.get(portal.link(untouched)).status_code == 200
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=90))
 def test_whatever_is_put_in_a_links_place_is_answered_with_not_found(pages: httpx.Client, token: str) -> None:
     quoted = "".join(f"%{byte:02X}" for byte in token.encode()).encode()

@@ -6,17 +6,17 @@ it, or by a person.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
-from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
+from adapters.errors import Refused
 from adapters.http import CallSink
 from adapters.plugin import Plugin
 from adapters.ports import DocumentDesk
 from adapters.suppliers.configured import profile_of, refuse_options
 from adapters.suppliers.email.checking import check_profile
+from adapters.suppliers.email.dispatch import Dispatch
 from adapters.suppliers.email.imap import Mailbox
-from adapters.suppliers.email.outgoing import Letterhead, draft_cancellation, draft_order, recipient_of
+from adapters.suppliers.email.outgoing import Letterhead, draft_cancellation, draft_order
 from adapters.suppliers.email.picking import Pickup
 from adapters.suppliers.email.post import PostOffice
 from adapters.suppliers.email.profile import EmailProfile
@@ -76,6 +76,7 @@ class EmailSupplier:
         self._mailbox = mailbox
         self._link_for = link_for
         self._now = now
+        self._dispatch = Dispatch(documents, post, mailbox, profile)
         self._proof = Proof(documents, mailbox, profile)
         self._pickup = self._pickup_from(mailbox)
 
@@ -96,7 +97,7 @@ class EmailSupplier:
             raise Refused("the supplier takes no test orders by mail: configure test_to", code="no_test_orders")
         outgoing, fresh = self._prepared(order)
         if outgoing.state not in LEFT:
-            self._send_order(outgoing, fresh=fresh)
+            self._dispatch.send_order(outgoing, fresh=fresh)
         state = SupplierState.AWAITING_PAYMENT if order.test else SupplierState.SENT
         return PlacedOrder(supplier_number=order.number, state=state, status_text="test" if order.test else "mail sent")
 
@@ -138,8 +139,7 @@ class EmailSupplier:
             lambda control: draft_cancellation(supplier_number, control, self._letterhead()),
         )
         if outgoing.state not in LEFT:
-            with suppress(Doubtful):  # it is sent again in the next round: asked twice, it means the same
-                self._hand_over("cancel_order", outgoing)
+            self._dispatch.ask_to_cancel(outgoing)
         return Cancellation.REQUESTED
 
     # The exchange.
@@ -160,30 +160,17 @@ class EmailSupplier:
 
     def read(self, incoming: Incoming) -> Reading:
         """Say what a mail means."""
-        return read_mail(incoming.body, profile=self._profile, lines_of=self._desk.order_lines)
+        return read_mail(
+            incoming.body, profile=self._profile, lines_of=self._desk.order_lines, order_mail_of=self._order_mail
+        )
+
+    def _order_mail(self, number: str) -> bytes:
+        outgoing = self._desk.find_outgoing(DocumentKind.ORDER, number)
+        return outgoing.body if outgoing else b""
 
     def send_due(self, now: datetime) -> int:  # noqa: ARG002 - the port's
-        """Send what asks to cancel and is not known to have left, and orders that a person wants sent again.
-
-        Nothing is repeated that was refused, and no order whose fate is open once more: that would never end.
-        """
-        waiting, failures = self._desk.unsent(DocumentKind.CANCELLATION, DocumentKind.ORDER), []
-        for outgoing in waiting:
-            try:
-                self._hand_over("send_due", outgoing)
-            except (Refused, Doubtful) as failure:
-                failures.append(failure)
-                self._end_repeating(outgoing, failure)
-        if failures:
-            raise failures[0]
-        return len(waiting)
-
-    def _end_repeating(self, outgoing: Outgoing, failure: AdapterError) -> None:
-        """A refused cancellation will never leave. An order had left before, which is why it was to be repeated."""
-        if outgoing.kind is DocumentKind.ORDER:
-            self._desk.sent(outgoing)
-        elif isinstance(failure, Refused):
-            self._desk.withdraw(outgoing)
+        """Send what asks to cancel and is not known to have left, and orders that a person wants sent again."""
+        return self._dispatch.send_due()
 
     # All else.
 
@@ -212,32 +199,6 @@ class EmailSupplier:
         """Give back connections."""
         if self._mailbox is not None:
             self._mailbox.close()
-
-    def _send_order(self, outgoing: Outgoing, *, fresh: bool) -> None:
-        """Hand an order's mail over. One that surely has not left is forgotten: the next is written from the order anew."""
-        try:
-            self._hand_over("place_order", outgoing)
-        except (NotSent, Refused, AuthenticationFailed):
-            if fresh:  # an older one may have left in an attempt before this one
-                with suppress(AdapterError):
-                    self._desk.withdraw(outgoing)
-            raise
-
-    def _hand_over(self, operation: str, outgoing: Outgoing) -> None:
-        self._post.send(operation, recipient_of(outgoing.body, self._profile), outgoing.body)
-        # It has left. Whatever fails from here on must not make it look as though it had not.
-        with suppress(AdapterError):
-            self._keep_copy(outgoing)
-        with suppress(AdapterError):
-            self._desk.sent(outgoing)
-
-    def _keep_copy(self, outgoing: Outgoing) -> None:
-        settings = self._profile.imap
-        if self._mailbox is not None and settings is not None and settings.append_sent and settings.sent:
-            try:
-                self._mailbox.append(settings.sent, outgoing.body)
-            finally:
-                self._mailbox.close()
 
     def _letterhead(self) -> Letterhead:
         return Letterhead(self._profile, self._supplier_id, self._now())

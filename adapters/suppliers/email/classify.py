@@ -39,6 +39,7 @@ class Meaning(StrEnum):
     CANCELLED = "cancelled"  # as we have asked
     TOO_LATE = "too_late"  # to cancel
     EMPTY = "empty"  # nothing was written
+    ATTACHED = "attached"  # it is in what is attached
     UNCLEAR = "unclear"
 
 
@@ -75,8 +76,11 @@ def classify(reply: str, *, profile: EmailProfile, written_at: datetime | None, 
         return Verdict(Meaning.EMPTY)
     if len(text.split()) > MOST_WORDS:
         return _unclear("too_long")
+    text = CONTACT.sub(" ", text)
+    if not cancelling and _points_to_paper(text):
+        return Verdict(Meaning.ATTACHED)
     try:
-        facts = _facts(CONTACT.sub(" ", text), profile, written_at)
+        facts = _facts(text, profile, written_at)
     except ValueError:
         return _unclear("no_such_day")
     return _of_cancelling(facts) if cancelling else _of_order(facts)
@@ -85,6 +89,13 @@ def classify(reply: str, *, profile: EmailProfile, written_at: datetime | None, 
 def is_absence(subject: str) -> bool:
     """Say whether a subject is that of an absence note."""
     return bool(PATTERNS["absent"].search(plain(subject)))
+
+
+def _points_to_paper(text: str) -> bool:
+    points = PATTERNS["attached"]
+    if any(sign.isdigit() or sign == "?" for sign in text) or not points.search(plain(text)):
+        return False
+    return not has_leftovers(text, (points,))
 
 
 def _facts(text: str, profile: EmailProfile, written_at: datetime | None) -> _Facts:

@@ -21,6 +21,7 @@ MOST_TEXT = 200_000  # characters of a part that are looked at
 MOST_HEADER = 20_000
 TRUNCATED = "X-Dropwright-Truncated"  # how large a mail was of which only the headers were read
 MULTIPLE = re.compile(rb"multipart/|message/rfc822|message/global", re.IGNORECASE)
+MAIL_SERVERS = frozenset(("mailer-daemon", "postmaster"))
 RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 MOJIBAKE = re.compile("Ã[\x80-\xbf\u0152-\u2122]|â€")
 
@@ -40,6 +41,14 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """What is attached to a mail, under the name that its sender gave it."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Letter:
     """A mail's facts. ``references``: the Message-IDs it answers, the newest last. ``truncated``: its size in bytes."""
 
@@ -52,9 +61,14 @@ class Letter:
     sent_at: datetime | None
     automatic: str  # RFC 3834's word, e.g. "auto-replied", or the header that says so
     text: str = field(repr=False)
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     report: Report | None = None
     truncated: int | None = None
+
+    @property
+    def is_from_mail_server(self) -> bool:
+        """Say whether a mail server has written it, in whatever form: many bounces are no reports."""
+        return any(sender.partition("@")[0] in MAIL_SERVERS for sender in self.senders)
 
 
 def read_letter(body: bytes) -> Letter:
@@ -85,7 +99,7 @@ def _letter(mail: Message) -> Letter:
         sent_at=sent_at(mail),
         automatic=_automatic(mail),
         text=_text(parts),
-        attachments=tuple(_names(parts)),
+        attachments=tuple(attachments_of(mail)),
         report=_report(mail),
         truncated=int(truncated) if truncated.isdecimal() else None,
     )
@@ -115,6 +129,14 @@ def sent_at(mail: Message) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return stated.replace(tzinfo=UTC) if stated.tzinfo is None else stated
+
+
+def attachments_of(mail: Message) -> Iterator[Attachment]:
+    """List what is attached to a mail."""
+    for part in _parts(mail):
+        if _is_attached(part):
+            name = _decoded(_folded(part.get_filename() or part.get_content_type()))
+            yield Attachment(name, _payload(part))
 
 
 def _folded(value: object) -> str:
@@ -171,9 +193,12 @@ def _text(parts: list[Message]) -> str:
 
 
 def _content(part: Message) -> str:
+    return decode(_payload(part), part.get_content_charset("")).replace("\r\n", "\n")[:MOST_TEXT]
+
+
+def _payload(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
-    data = payload if isinstance(payload, bytes) else b""
-    return decode(data, part.get_content_charset("")).replace("\r\n", "\n")[:MOST_TEXT]
+    return payload if isinstance(payload, bytes) else b""
 
 
 def decode(data: bytes, declared: str) -> str:
@@ -196,12 +221,6 @@ def _mended(text: str) -> str:
         except UnicodeError:
             continue
     return text
-
-
-def _names(parts: list[Message]) -> Iterator[str]:
-    for part in parts:
-        if _is_attached(part):
-            yield _decoded(_folded(part.get_filename() or part.get_content_type()))
 
 
 # Reports of mail servers.
@@ -238,5 +257,4 @@ def _original(part: Message) -> Message:
     inner = part.get_payload()
     if isinstance(inner, list) and inner and isinstance(inner[0], Message):
         return inner[0]
-    payload = part.get_payload(decode=True)
-    return message_from_bytes(payload if isinstance(payload, bytes) else b"")
+    return message_from_bytes(_payload(part))

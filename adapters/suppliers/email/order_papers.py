@@ -23,6 +23,7 @@ COLUMNS = (
     "po_number,order_date,line,supplier_sku,ean,qty,unit_cost,currency,ship_name,ship_company,ship_addr1,ship_addr2,"
     "ship_city,ship_state,ship_postcode,ship_country,ship_phone,ship_email,ship_method"
 ).split(",")
+ANSWERS = ("status", "qty_accepted", "eta")  # columns that the supplier may fill in, and send back
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 HARMLESS = re.compile(r"[+-]?[\d ().,/-]+")  # a number or a telephone number calculates nothing
 FONT, BOLD = "Vera", "VeraBd"  # of reportlab's own wheel: embedded, so that every reader shows the same
@@ -40,9 +41,9 @@ def as_csv(order: SupplierOrder) -> bytes:
     """Write the order as a table, one row per line; people open it, so no cell may calculate (CWE-1236)."""
     written = io.StringIO()
     writer = csv.writer(written)
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, *ANSWERS])
     for position, line in enumerate(order.lines, 1):
-        writer.writerow([harmless(cell) for cell in _cells(order, position, line)])
+        writer.writerow([*map(harmless, _cells(order, position, line)), *("" for _ in ANSWERS)])
     return written.getvalue().encode()
 
 

@@ -19,6 +19,9 @@ ANSWER = """
 Please answer this mail, above our text, and leave {token} in its subject:
 "accepted", "rejected", "not available until DATE", or "shipped" with the tracking number.
 """
+FILL_IN = """
+Or send our table back with its last columns filled in: status (accepted, rejected or backordered), qty_accepted, eta.
+"""
 CANCEL = """Please cancel our purchase order {number}, and do not ship it.
 
 Answer this mail with "cancelled", or with "already shipped" where it is too late. Leave {token} in its subject.
@@ -80,9 +83,10 @@ def _mail(head: Letterhead, kind: DocumentKind, number: str, control: int, *, su
 
 
 def _body(order: SupplierOrder, profile: EmailProfile, link: str | None) -> str:
-    page = f"Or answer on this page, which is yours alone: {link}\n" if link else ""
+    page = f"\nOr answer on this page, which is yours alone: {link}\n" if link else ""
     facts = order_papers.as_text(order, account=profile.account)
-    return _greeted(profile) + facts + ANSWER.format(token=token(order.number)) + page + _signature(profile)
+    answer = ANSWER.format(token=token(order.number)) + (FILL_IN if "csv" in profile.attach else "")
+    return _greeted(profile) + facts + answer + page + _signature(profile)
 
 
 def _greeted(profile: EmailProfile) -> str:

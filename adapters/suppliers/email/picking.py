@@ -19,7 +19,6 @@ from models.exchange import Incoming
 
 MOST_BYTES = 20_000_000  # of larger mails only the headers are read
 MOST_MAILS = 200  # per round
-REPORTERS = frozenset(("mailer-daemon", "postmaster"))
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Pickup:
         """Judge by headers alone: a report of a mail server names its mail only inside."""
         if headers is None:
             return False
-        return any(sender.partition("@")[0] in REPORTERS for sender in headers.senders) or self._is_ours(headers)
+        return headers.is_from_mail_server or self._is_ours(headers)
 
     def _is_ours(self, letter: Letter) -> bool:
         if letter.report is not None:

@@ -6,10 +6,12 @@ Order of matching (first that names a number counts, and those after must not co
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 
+from adapters.suppliers.email.attached import UncertainTable, foreign, read_table
 from adapters.suppliers.email.classify import Meaning, Verdict, classify, is_absence
-from adapters.suppliers.email.letter import Letter, Report, UnreadableMail, read_letter
+from adapters.suppliers.email.letter import Attachment, Letter, Report, UnreadableMail, read_letter
 from adapters.suppliers.email.profile import EmailProfile
 from adapters.suppliers.email.quoting import reply_of
 from adapters.suppliers.email.references import (
@@ -33,20 +35,23 @@ from models.exchange import (
 from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine, SupplierState, TrackedParcel
 
 LinesOf = Callable[[str], Sequence[SupplierLine]]
+MailOf = Callable[[str], bytes]
 FORWARDED = re.compile(r"^\s*(fwd?|wg|rv|tr|i|inoltro)\s*:", re.IGNORECASE)
-FAILED = "failed"
-OTHERS_SAY = frozenset(
-    (Meaning.ACCEPTED, Meaning.REJECTED, Meaning.BACKORDERED, Meaning.EMPTY)
-)  # an attachment may differ
+ON_ITS_WAY = frozenset(("delayed", "delivered", "relayed", "expanded"))  # RFC 3464 §2.3.3: all but "failed"
+# What a paper may contradict, or say instead.
+OTHERS_SAY = frozenset((Meaning.ACCEPTED, Meaning.REJECTED, Meaning.BACKORDERED, Meaning.EMPTY, Meaning.ATTACHED))
 
 
-def read_mail(body: bytes, *, profile: EmailProfile, lines_of: LinesOf) -> Reading:
-    """Say what a mail means; what can't be read at all is ``refused``."""
+def read_mail(body: bytes, *, profile: EmailProfile, lines_of: LinesOf, order_mail_of: MailOf) -> Reading:
+    """Say what a mail means; what can't be read at all is ``refused``.
+
+    ``order_mail_of`` is the mail by which an order left, b"" where there is none: it holds the papers that are ours.
+    """
     try:
         letter = read_letter(body)
     except UnreadableMail as unreadable:
         return Reading(kind=DocumentKind.MAIL, refused=str(unreadable))
-    news = _news(letter, profile, lines_of)
+    news = _news(letter, profile, lines_of, order_mail_of)
     return Reading(kind=DocumentKind.MAIL, news=(news,) if news else (), control=control_of(letter.message_id))
 
 
@@ -61,18 +66,20 @@ def numbers_in(letter: Letter, profile: EmailProfile) -> list[set[str]]:
         numbers_of_addresses(letter.recipients, profile.answers_to),
         numbers_of_tokens(letter.subject),
         numbers_of_references(letter.references),
-        numbers_of_text(f"{letter.subject}\n{reply_of(letter.text)}"),
+        numbers_of_text(f"{letter.subject}\n{letter.text if letter.is_from_mail_server else reply_of(letter.text)}"),
     )
     return [numbers for numbers in marks if numbers]
 
 
-def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf) -> PartnerNews | None:
+def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf, order_mail_of: MailOf) -> PartnerNews | None:
     if letter.report is not None:
         return _returned(letter.report)
     # All marks together: an order named in the subject and another in the address is nobody's guess to make.
     marks = numbers_in(letter, profile)
     named = {number for numbers in marks for number in numbers}
     number = next(iter(named)) if len(named) == 1 else None
+    if letter.is_from_mail_server:
+        return Unclear(number=number, reason="bounced")
     doubt = doubt_about(letter, profile)
     if letter.automatic == "auto-replied" or is_absence(letter.subject):
         return OrderReceived(number=number) if number and not doubt else None
@@ -85,7 +92,11 @@ def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf) -> PartnerNe
         written_at=letter.sent_at,
         cancelling=asks_to_cancel(letter.references),
     )
-    return _told(number, verdict, _foreign_attachments(letter, number), lines_of)
+    order_mail = order_mail_of(number)
+    attached = foreign(letter.attachments, order_mail)
+    if attached and verdict.meaning in OTHERS_SAY:
+        return _of_table(number, verdict, attached, order_mail, profile)
+    return _told(number, verdict, lines_of)
 
 
 def _problem(letter: Letter, named: set[str]) -> str:
@@ -100,8 +111,8 @@ def _problem(letter: Letter, named: set[str]) -> str:
 
 
 def _returned(report: Report) -> PartnerNews | None:
-    """Read what a mail server says: only that a mail has failed needs somebody."""
-    if report.action != FAILED:
+    """Read what a mail server says: that a mail has failed needs somebody, and so does what says nothing known."""
+    if report.action in ON_ITS_WAY:
         return None
     named = numbers_of_references(report.references) or numbers_of_tokens(report.subject)
     number = next(iter(named)) if len(named) == 1 else None
@@ -109,18 +120,30 @@ def _returned(report: Report) -> PartnerNews | None:
     return Unclear(number=number, reason="bounced", detail=f"status {status}" if status else "")
 
 
-def _foreign_attachments(letter: Letter, number: str) -> list[str]:
-    """List what is attached beside our own papers, which many programs send back under their names."""
-    ours = re.compile(rf"{re.escape(number)}(?: ?\(\d{{1,2}}\))?\.(?:pdf|csv)", re.IGNORECASE)
-    return [name for name in letter.attachments if not ours.fullmatch(name)]
+def _of_table(
+    number: str, verdict: Verdict, attached: Sequence[Attachment], order_mail: bytes, profile: EmailProfile
+) -> PartnerNews:
+    """Read our own table as it was filled in; any other paper, or a text that says something else, is a person's."""
+    lines: tuple[AcknowledgedLine, ...] = ()
+    if len(attached) == 1:
+        with suppress(UncertainTable):
+            lines = read_table(attached[0], order_mail, profile)
+    said = {line.status for line in lines}
+    agrees = verdict.meaning in (Meaning.EMPTY, Meaning.ATTACHED) or (
+        verdict == Verdict(Meaning.ACCEPTED) and said == {LineStatus.ACCEPTED}
+    )
+    if not lines or not agrees:
+        return Unclear(number=number, reason="attachment", detail=f"{len(attached)} attached")
+    state = SupplierState.CANCELLED if said == {LineStatus.REJECTED} else SupplierState.ACKNOWLEDGED
+    return OrderAcknowledged(number=number, state=state, status_text="our table, filled in", lines=lines)
 
 
-def _told(number: str, verdict: Verdict, attachments: list[str], lines_of: LinesOf) -> PartnerNews:
-    if attachments and verdict.meaning in OTHERS_SAY:
-        return Unclear(number=number, reason="attachment", detail=f"{len(attachments)} attached")
+def _told(number: str, verdict: Verdict, lines_of: LinesOf) -> PartnerNews:
     match verdict.meaning:
         case Meaning.UNCLEAR:
             return Unclear(number=number, reason=verdict.reason)
+        case Meaning.ATTACHED:
+            return Unclear(number=number, reason="attachment", detail="none of its own is attached")
         case Meaning.EMPTY:
             return OrderReceived(number=number)
         case Meaning.CANCELLED | Meaning.TOO_LATE:

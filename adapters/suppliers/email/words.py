@@ -150,6 +150,17 @@ PHRASES: dict[str, dict[str, str]] = {
         "fr": "pouvez-vous, pourriez-vous, merci de confirmer, question",
         "it": "potete, potreste, domanda",
     },
+    # What points to a paper, and says nothing itself.
+    "attached": {
+        "en": (
+            "attached, see attached, see attachment, please find attached, please see attached, order confirmation, "
+            "confirmation"
+        ),
+        "de": "siehe anhang, im anhang, anbei, auftragsbestätigung, bestellbestätigung, bestätigung",
+        "es": "ver adjunto, adjunto, adjunta, adjuntamos, confirmación de pedido, confirmación",
+        "fr": "voir pièce jointe, en pièce jointe, ci-joint, ci-jointe, confirmation de commande",
+        "it": "vedi allegato, in allegato, allegato, conferma d'ordine, conferma",
+    },
     # Subjects of answers that nobody has written.
     "absent": {
         "en": "out of office, automatic reply, auto reply, autoreply, auto-reply, on vacation",
