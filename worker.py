@@ -21,6 +21,7 @@ from activities.outside import Outside
 from activities.registry import Registry
 from models.configuration import Supplier
 from models.identifiers import MAIL_QUEUE, ORDERS_QUEUE, SYNC_QUEUE, publish_queue, storefront_queue, supplier_queue
+from models.suppliers import Capabilities
 from workflows.exchange import ExchangeWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.order import OrderWorkflow
@@ -151,7 +152,7 @@ class Fleet:
         if self.serves is not Serve.BACKGROUND:
             queues |= {ORDERS_QUEUE: self.order_slots, MAIL_QUEUE: 2}
             queues |= {storefront_queue(name): STOREFRONT_SLOTS for name in configuration.channels}
-            queues |= {supplier_queue(name): _supplier_slots(one) for name, one in configuration.suppliers.items()}
+            queues |= {supplier_queue(name): self._slots(name, one) for name, one in configuration.suppliers.items()}
         if self.serves is not Serve.ORDERS:
             queues |= {SYNC_QUEUE: SYNC_SLOTS}
             queues |= {publish_queue(name): PUBLISH_SLOTS for name in configuration.channels}
@@ -167,12 +168,26 @@ class Fleet:
         limits = {name: self._calls_per_second(name, one) for name, one in self.outside.configuration.suppliers.items()}
         return {supplier_queue(name): limit * ACTIVITIES_PER_CALL for name, limit in limits.items() if limit}
 
+    def _slots(self, name: str, supplier: Supplier) -> int:
+        """Count a supplier's slots: as configured, or fewer where its adapter declares fewer calls at once.
+
+        Feeds and a comparison are at work for hours beside its orders, and must not take their slots.
+        """
+        declared = self._declared(name)
+        most = declared.concurrent_calls if declared else None
+        return min(supplier.max_concurrent_calls, most or supplier.max_concurrent_calls) + len(supplier.feeds) + 1
+
     def _calls_per_second(self, name: str, supplier: Supplier) -> float | None:
-        """Read a supplier's limit as configured, else as its adapter declares it; one that can't be built has none."""
+        """Read a supplier's limit as configured, else as its adapter declares it."""
         if supplier.calls_per_second is not None:
             return supplier.calls_per_second
+        declared = self._declared(name)
+        return declared.calls_per_second if declared else None
+
+    def _declared(self, name: str) -> Capabilities | None:
+        """Read what its adapter declares; None where it can't be built."""
         try:
-            return self.outside.supplier(name).capabilities.calls_per_second
+            return self.outside.supplier(name).capabilities
         except Exception as error:  # noqa: BLE001 - a plugin or credential is missing: doctor says so, orders ask
             log.warning("supplier_not_built", supplier=name, error=type(error).__name__)
             return None
@@ -237,11 +252,6 @@ class Fleet:
         except Exception as error:  # noqa: BLE001 - it is started anew at the next round
             log.error("worker stopped", queue=queue, error=type(error).__name__)  # noqa: TRY400
         served.threads.shutdown(wait=False)
-
-
-def _supplier_slots(supplier: Supplier) -> int:
-    """Feeds and a comparison are at work for hours beside their supplier's orders, and must not take their slots."""
-    return supplier.max_concurrent_calls + len(supplier.feeds) + 1
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,22 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import letters, outages
+from activities import incident_letters, outages
 from activities.common import Dependencies, now
 from activities.failures import wait
+from activities.incident_letters import Affair
 from activities.incident_starts import RPC_TIMEOUT, start_incident_workflow
-from adapters.database import incidents, mails, tasks
+from adapters.database import incident_orders, incidents, mails, tasks
 from adapters.database.calls import CallSubject
 from adapters.database.engine import Transaction
 from adapters.database.incidents import Incident
 from adapters.database.mails import Letter
 from adapters.errors import AdapterError, AuthenticationFailed
-from models.base import format_duration
 from models.commands import SupplierRecovered
 from models.configuration import Supplier
 from models.incidents import IncidentRequest, IncidentState, ProbeRequest, Trouble
 from models.tasks import TaskCategory
 from workflows.decisions import outage
-from workflows.decisions.outage import DueNotice, Notice
 
 LOOK_AT_DRAIN = timedelta(seconds=2)
 SETTLING = timedelta(minutes=2)  # an order that was let go and asks a person meanwhile holds up nobody for longer
@@ -69,7 +68,7 @@ class IncidentActivities:
         incidents.finish(tx, incident.id, now=now())
 
     def _state(self, tx: Transaction, incident: Incident) -> IncidentState:
-        counts, probe_at, notice_at = incidents.counts(tx, incident.id), self._probe_at(incident), None
+        counts, probe_at, notice_at = incident_orders.counts(tx, incident.id), self.probe_at(incident), None
         if incident.down:
             notice_at = outage.next_notice(incident.opened_at, now(), *self._notice_rhythm(incident))
         return IncidentState(
@@ -84,7 +83,8 @@ class IncidentActivities:
             reason=incident.reason,
         )
 
-    def _probe_at(self, incident: Incident) -> datetime | None:
+    def probe_at(self, incident: Incident) -> datetime | None:
+        """Say when this incident's supplier is tried again; None where nothing can be tried."""
         if incident.kind == Trouble.CHANGED or not incident.down:
             return None
         settings = self._settings(incident.supplier)
@@ -103,41 +103,19 @@ class IncidentActivities:
         due = outage.notice_due(incident.opened_at, now(), *self._notice_rhythm(incident))
         if due is None:
             return
-        letter = self._notice(tx, incident, due)
-        if mails.write_new(tx, letter, now=now()):
-            incidents.mailed(tx, incident.id)
-
-    def _notice(self, tx: Transaction, incident: Incident, due: DueNotice) -> Letter:
-        counts, name = incidents.counts(tx, incident.id), self._settings(incident.supplier).display_name
-        lasts, mail = format_duration(_whole(now() - incident.opened_at)), self._deps.outside.configuration.mail
-        escalated = due.notice is Notice.ESCALATION
-        waiting, asking = counts.waiting, incidents.asking(tx, incident.id)
-        lines = [
-            f"{name}: {incident.kind.replace('_', ' ')} ({incident.reason}) for {lasts}.",
-            "",
-            f"Orders that felt it: {counts.joined}. Waiting: {waiting}. Tried: {incident.probes} times.",
-            *([f"{asking} of them have waited longer than their deadline: `dropwright tasks`."] if asking else []),
-            f"`dropwright incident show {incident.id}`",
-        ]
-        word = "Escalation" if escalated else f"Digest {due.number}"
-        recipient = (mail.escalations_to or mail.alerts_to) if escalated else mail.alerts_to
-        return letters.alert(
-            f"incident:{incident.id}:{due.notice}:{due.number}", recipient, f"{word}: {name} still in trouble", lines
-        )
+        asking = incident_orders.asking(tx, incident.id, TaskCategory.SUPPLIER_UNREACHABLE)
+        affair = self._affair(tx, incident, asking)
+        self._write(tx, incident, incident_letters.still_open(affair, due, probe_at=self.probe_at(incident)))
 
     def _tell_closed(self, tx: Transaction, incident: Incident) -> None:
-        assert incident.closed_at is not None
-        settings = self._deps.outside.configuration.suppliers.get(incident.supplier)
-        counts, name = incidents.counts(tx, incident.id), settings.display_name if settings else incident.supplier
-        lasted = format_duration(_whole((incident.recovered_at or incident.closed_at) - incident.opened_at))
-        lines = [
-            f"{name} serves us again after {lasted} ({incident.kind.replace('_', ' ')}, {incident.reason}).",
-            "",
-            f"Orders that felt it: {counts.joined}. Let go one after the other: {counts.released}. "
-            f"Tried: {incident.probes} times.",
-        ]
-        recipient = self._deps.outside.configuration.mail.alerts_to
-        letter = letters.alert(f"incident:{incident.id}:closed", recipient, f"{name}: back after {lasted}", lines)
+        affair = self._affair(tx, incident, incident_orders.asking(tx, incident.id))
+        self._write(tx, incident, incident_letters.closed(affair))
+
+    def _affair(self, tx: Transaction, incident: Incident, asking: int) -> Affair:
+        counts = incident_orders.counts(tx, incident.id)
+        return Affair(incident, self._deps.outside.configuration, counts, asking=asking, now=now())
+
+    def _write(self, tx: Transaction, incident: Incident, letter: Letter) -> None:
         if mails.write_new(tx, letter, now=now()):
             incidents.mailed(tx, incident.id)
 
@@ -147,7 +125,7 @@ class IncidentActivities:
     def probe_supplier(self, request: ProbeRequest) -> None:
         """Ask the supplier its cheapest question, once per interval however often this is attempted."""
         with self._deps.database.begin() as tx:
-            incident = claimed(tx, self._deps, self._probe_at, request)
+            incident = claimed(tx, self._deps, self.probe_at, request)
         if incident is None:
             return
         with self._deps.journal.about(CallSubject()) as entries:
@@ -167,10 +145,6 @@ class IncidentActivities:
             incidents.stay_away(tx, incident.id, now() + error.retry_after)
         if isinstance(error, AuthenticationFailed):  # it may have been down, and back with other credentials
             outages.note_exchange_failure(tx, self._deps, incident.supplier, error)
-
-    def probe_at(self, incident: Incident) -> datetime | None:
-        """Say when this incident's supplier is tried again; None where nothing can be tried."""
-        return self._probe_at(incident)
 
 
 def claimed(
@@ -209,7 +183,9 @@ class ReleaseActivities:
         incident = claimed(tx, self._deps, self._incidents.probe_at, request)
         if incident is None:
             return incidents.newest(tx, request.supplier, request.kind), None
-        oldest = incidents.waiting_orders(tx, incident.id, 1)
+        if incidents.down(tx, [incident.supplier]):  # nobody can try it now; at the next interval, then
+            return incident, None
+        oldest = incident_orders.waiting_orders(tx, incident.id, 1)
         if not oldest:  # the next order that comes will tell
             incidents.recovered(tx, incident.supplier, [incident.kind], now=now())
         return incident, (oldest[0] if oldest else None)
@@ -224,7 +200,7 @@ class ReleaseActivities:
         if incident is None:
             return 0
         await self._let_go(incident, batch)
-        if waiting := await self._run(lambda tx: incidents.counts(tx, incident.id).waiting):
+        if waiting := await self._run(lambda tx: incident_orders.counts(tx, incident.id).waiting):
             raise wait(f"{waiting} orders wait for their turn", LOOK_AT_DRAIN)
         return len(batch)
 
@@ -234,8 +210,11 @@ class ReleaseActivities:
             return None, []
         settings = self._deps.outside.configuration.suppliers.get(request.supplier)
         at_once = settings.outages.drain if settings else 1
-        under_way = incidents.under_way(tx, incident.id, since=now() - SETTLING)
-        return incident, incidents.waiting_orders(tx, incident.id, outage.room(at_once, under_way))
+        under_way = incident_orders.under_way(tx, incident.id, since=now() - SETTLING)
+        back_since = (incident.recovered_at or now()) - SETTLING  # as another worker's clock has it
+        proven = incident_orders.came_through(tx, incident.id, since=back_since)
+        room = outage.room(at_once, under_way, proven=proven)
+        return incident, incident_orders.waiting_orders(tx, incident.id, room)
 
     async def _let_go(self, incident: Incident, orders: Sequence[tuple[int, str]]) -> None:
         """Tell orders to go on; one told twice, because we ended in between, finds the way open or waits again."""
@@ -253,7 +232,7 @@ class ReleaseActivities:
                 raise
 
     def _note(self, incident: Incident, purchase_order_id: int, tx: Transaction) -> None:
-        incidents.let_go(tx, incident.id, [purchase_order_id], now=now())
+        incident_orders.let_go(tx, incident.id, purchase_order_id, now=now())
         key = f"purchase-order:{purchase_order_id}:{TaskCategory.SUPPLIER_UNREACHABLE}"
         tasks.close_for(tx, key, answer="the supplier serves us again", now=now())
 
@@ -278,9 +257,4 @@ def _is_trying(tx: Transaction, incident: Incident) -> bool:
     current = incidents.find(tx, incident.id)
     if current is None or not current.down or now() > current.probed_at + TRYING:
         return False
-    return incidents.under_way(tx, incident.id, since=current.probed_at) > 0
-
-
-def _whole(span: timedelta) -> timedelta:
-    """Leave out what nobody wants to read: the seconds of a long time."""
-    return timedelta(seconds=round(span.total_seconds() / 60) * 60) if span > timedelta(minutes=2) else span
+    return incident_orders.under_way(tx, incident.id, since=current.probed_at) > 0

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from activities import letters
+from activities import incident_letters
 from activities.common import Dependencies, ask_about, now
 from activities.failures import unanswered
+from activities.incident_letters import Affair
 from activities.journal import Entries
-from adapters.database import breakers, incidents, mails, tasks, withdrawals
+from adapters.database import breakers, incident_orders, incidents, mails, tasks, withdrawals
 from adapters.database.engine import Transaction
-from adapters.database.mails import Letter
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.errors import (
     AdapterError,
@@ -53,7 +53,7 @@ def gate(tx: Transaction, order: PurchaseOrderView, *, ordering: bool = False) -
     incident = incidents.in_the_way(tx, order.supplier, order.id, ordering=ordering)
     if incident is None:
         return None
-    incidents.wait_for(tx, incident, order.id, now=now())
+    incident_orders.add(tx, incident.id, order.id, waiting=True, now=now())
     return _down(incident.opened_at)
 
 
@@ -137,8 +137,12 @@ def note_doubt(
 def note_success(
     tx: Transaction, deps: Dependencies, supplier: str, entries: Entries | None = None, *, ordered: bool = False
 ) -> None:
-    """A supplier has answered, and was understood: it is not down. ``ordered``: it has taken an order, too."""
-    if breakers.answered(tx, supplier):
+    """A supplier has answered, and was understood: it is not down. ``ordered``: it has taken an order, too.
+
+    ``entries`` without a call: what answered was our own books, e.g. a table of rates, or documents that had come.
+    """
+    called = entries is None or bool(entries.records)
+    if called and breakers.answered(tx, supplier):
         incidents.recovered(tx, supplier, incidents.SILENT, now=now())
     if ordered:
         incidents.recovered(tx, supplier, (Trouble.ACCOUNT_HOLD,), now=now())
@@ -237,13 +241,20 @@ def _join(
     """Join the open incident; where this opens it, alert, and have its workflow started. Returns its id, and whether."""
     incident_id, opened = incidents.join(tx, supplier, kind, purchase_order_id, reason=code, now=now(), waiting=waiting)
     if opened:
-        name = deps.outside.supplier_settings(supplier).display_name
-        mails.write(tx, [_alert(deps, incident_id, name, kind, code)], now=now())
-        incidents.mailed(tx, incident_id)
+        _alert(tx, deps, incident_id)
         noted = opened_here.get()
         if noted is not None:
             noted.append(IncidentRequest(supplier=supplier, kind=kind))
     return incident_id, opened
+
+
+def _alert(tx: Transaction, deps: Dependencies, incident_id: int) -> None:
+    incident = incidents.find(tx, incident_id)
+    assert incident is not None
+    counts = incident_orders.counts(tx, incident_id)
+    affair = Affair(incident, deps.outside.configuration, counts, asking=0, now=now())
+    mails.write(tx, [incident_letters.opened(affair)], now=now())
+    incidents.mailed(tx, incident_id)
 
 
 def _open_task(
@@ -256,30 +267,3 @@ def _open_task(
 ) -> None:
     about = tasks.About(key=f"incident:{incident_id}")
     tasks.open_task(tx, about, questions.draft(category, facts), evidence, people=deps.outside.people, now=now())
-
-
-def _alert(deps: Dependencies, incident_id: int, name: str, kind: Trouble, code: str) -> Letter:
-    subject = f"{name}: {kind.replace('_', ' ')} ({code})"
-    lines = [*_EXPLAINED[kind], "", f"Incident {incident_id}: `dropwright incident show {incident_id}`."]
-    lines = [line.format(name=name) for line in lines]
-    return letters.alert(f"incident:{incident_id}", deps.outside.configuration.mail.alerts_to, subject, lines)
-
-
-_EXPLAINED: dict[Trouble, Sequence[str]] = {
-    Trouble.ACCOUNT_HOLD: (
-        "{name} takes none of our orders.",
-        "They wait; one is tried per interval, and the rest follow once it is taken. Put the account right there.",
-    ),
-    Trouble.CREDENTIALS: (
-        "{name} does not accept our credentials.",
-        "Orders wait. Renew the token where the configuration names it, then restart the workers.",
-    ),
-    Trouble.UNREACHABLE: (
-        "{name} can't be reached.",
-        "Orders wait; it is tried from time to time, and they go on by themselves once it answers.",
-    ),
-    Trouble.CHANGED: (
-        "{name} answers otherwise than until now, and we can't read it.",
-        "Nothing of such an answer is used. Orders that need it ask again until their deadlines.",
-    ),
-}

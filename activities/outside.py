@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -13,11 +13,11 @@ from adapters.errors import NotSent
 from adapters.feeds.sources import open_source
 from adapters.plugin import CallSink, Plugin, Secrets
 from adapters.ports import DocumentDesk, ExchangeRates, FeedSource, Mailer, PickDesk, StorefrontPort, SupplierPort
-from models.configuration import Channel, Configuration, People, Supplier
+from models.configuration import ACKNOWLEDGED_WITHIN, Channel, Configuration, People, Supplier
 from models.feeds import Column, Feed, FieldName, Scope
 from models.statuses import Mode, strictest
-from models.suppliers import SupplierProfile
-from workflows.decisions import links
+from models.suppliers import Capabilities, SupplierProfile
+from workflows.decisions import links, promises
 from workflows.decisions.links import Purpose
 
 LONGEST_CALL = 600.0  # seconds
@@ -28,7 +28,7 @@ Named = TypeVar("Named")
 
 
 class NotConfiguredError(KeyError):
-    """A channel or supplier that an order names is no longer in the configuration; the message names it."""
+    """A channel or supplier that an order names is not in the configuration, or its plugin not here; the message names it."""
 
 
 class Outside:
@@ -80,7 +80,7 @@ class Outside:
     def supplier(self, supplier_id: str, api_version: str = "") -> SupplierPort:
         """Return the port to a supplier; an order in flight names the version of its interface that it began with."""
         settings = self.supplier_settings(supplier_id)
-        plugin = _named(self._plugins["suppliers"], settings.adapter, "supplier plugin")
+        plugin = self._plugin("suppliers", settings.adapter)
         version = api_version or self.api_version(supplier_id)
         settings = settings.model_copy(update={"api_version": version or None})
         port: SupplierPort = self._port(
@@ -93,7 +93,7 @@ class Outside:
     def api_version(self, supplier_id: str) -> str:
         """Say which version of a supplier's interface new orders go by; "" where there is but one."""
         settings = self.supplier_settings(supplier_id)
-        plugin = _named(self._plugins["suppliers"], settings.adapter, "supplier plugin")
+        plugin = self._plugin("suppliers", settings.adapter)
         return settings.api_version or next(iter(plugin.versions), "")
 
     def _build_supplier(self, plugin: Plugin, settings: Supplier, supplier_id: str) -> Any:
@@ -107,7 +107,7 @@ class Outside:
     def storefront(self, channel_id: str) -> StorefrontPort:
         """Return the port to a channel's storefront."""
         settings = self.channel(channel_id)
-        plugin = _named(self._plugins["storefronts"], settings.storefront, "storefront plugin")
+        plugin = self._plugin("storefronts", settings.storefront)
         port: StorefrontPort = self._port(
             ("channel", channel_id),
             settings,
@@ -118,7 +118,7 @@ class Outside:
     def mailer(self) -> Mailer:
         """Return the port to the mail server."""
         settings = self.configuration.mail
-        plugin = _named(self._plugins["notifiers"], "smtp", "notifier plugin")
+        plugin = self._plugin("notifiers", "smtp")
         port: Mailer = self._port(
             ("mail", ""), settings, lambda: plugin.build(settings=settings, secrets=self._secrets)
         )
@@ -180,7 +180,7 @@ class Outside:
     def rates(self) -> ExchangeRates:
         """Return the port to who publishes exchange rates."""
         url = str(self.configuration.supply.rates_url)
-        plugin = _named(self._plugins["rates"], "ecb", "rates plugin")
+        plugin = self._plugin("rates", "ecb")
         port: ExchangeRates = self._port(("rates", ""), url, lambda: plugin.build(url=url, sink=self._sink))
         return port
 
@@ -197,16 +197,16 @@ class Outside:
         suppliers = [self.supplier_settings(supplier_id).mode for supplier_id in supplier_ids]
         return strictest(self.channel(channel_id).mode, *suppliers)
 
-    def profile(self, supplier_id: str) -> SupplierProfile:
-        """Describe a supplier to a lifecycle, as data."""
-        settings = self.supplier_settings(supplier_id)
+    def profile(self, supplier_id: str, now: datetime) -> SupplierProfile:
+        """Describe a supplier to the lifecycle of what is ordered ``now``, as data."""
+        settings, capabilities = self.supplier_settings(supplier_id), self.supplier(supplier_id).capabilities
         return SupplierProfile(
             supplier=supplier_id,
             display_name=settings.display_name,
-            capabilities=self.supplier(supplier_id).capabilities,
+            capabilities=capabilities,
             tracking_plan=settings.tracking_plan,
             final_check_grace=settings.final_check_grace,
-            acknowledgement_deadline=settings.acknowledgement_deadline,
+            acknowledgement_deadline=_acknowledgement_deadline(settings, capabilities, now),
             submit_timeout=settings.submit_timeout,
             read_timeout=settings.read_timeout,
             unreachable_deadline=settings.unreachable_deadline,
@@ -217,6 +217,12 @@ class Outside:
             remind_after=self.people.remind_after,
             escalate_after=self.people.escalate_after,
         )
+
+    def _plugin(self, group: str, name: str) -> Plugin:
+        plugin = self._plugins[group].get(name)
+        if plugin is None:
+            raise NotConfiguredError(f"there is no {group} plugin {name}: install the distribution that brings it")
+        return plugin
 
     def _port(self, key: tuple[str, str], settings: Any, build: Callable[[], Any]) -> Any:
         with self._lock:
@@ -236,6 +242,13 @@ class Outside:
                 _close(old)
                 self._retired.remove((since, old))
         self._retired.append((now, port))
+
+
+def _acknowledgement_deadline(settings: Supplier, capabilities: Capabilities, now: datetime) -> timedelta:
+    promised = capabilities.acknowledges_within
+    if settings.acknowledgement_deadline is not None or promised is None:
+        return settings.acknowledgement_deadline or ACKNOWLEDGED_WITHIN
+    return promises.due(now, promised, settings.terms.calendar) - now
 
 
 def _close(port: Any) -> None:

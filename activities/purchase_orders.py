@@ -57,7 +57,7 @@ class PurchaseOrderActivities:
 
     def _straggler(self, order: PurchaseOrderView) -> StragglerRequest:
         """Watch it to the end of its plan, and for two weeks at least."""
-        profile = self._deps.outside.profile(order.supplier)
+        profile = self._deps.outside.profile(order.supplier, now())
         assert order.confirmed_at is not None
         planned = tracking_plan.instants(order.confirmed_at, profile.tracking_plan)[-1]
         return StragglerRequest(

@@ -6,7 +6,7 @@ from temporalio import activity
 
 from activities import letters
 from activities.common import Dependencies, ask, ask_about, now
-from adapters.database import following, incidents, mails, orders, purchase_orders, submissions, tasks, timeline
+from adapters.database import following, incident_orders, mails, orders, purchase_orders, submissions, tasks, timeline
 from adapters.database.engine import Transaction
 from models.commands import Command, CommandName
 from models.contracts import CommandRecord, MalformedCommand, TaskReminder, TaskRequest
@@ -140,7 +140,7 @@ class TaskActivities:
     def _is_told_together(self, tx: Transaction, task: dict[str, Any]) -> bool:
         """Say whether an incident's digest tells of this task: hundreds that wait for one supplier are one mail."""
         of_outage = task["category"] == TaskCategory.SUPPLIER_UNREACHABLE and task["purchase_order_id"] is not None
-        return of_outage and incidents.is_felt(tx, task["purchase_order_id"])
+        return of_outage and incident_orders.is_felt(tx, task["purchase_order_id"])
 
 
 def _said(command: Command) -> dict[str, str]:

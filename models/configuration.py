@@ -24,6 +24,7 @@ from models.terms import Terms
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]+@[^@\s<>]+$", max_length=254)]
 Namespace = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{3,255}$")]
 HOUR = timedelta(hours=1)
+ACKNOWLEDGED_WITHIN = timedelta(days=1)  # where neither the merchant nor the supplier says
 SEVEN_CHECKS = tuple(hours * HOUR for hours in (24, 6, 12, 12, 24, 24, 24))
 
 
@@ -68,7 +69,7 @@ class Supplier(StrictContract):
     promise_days: int = Field(default=7, ge=1, le=60)
     tracking_plan: tuple[Duration, ...] = Field(default=SEVEN_CHECKS, min_length=1, max_length=50)
     final_check_grace: Duration = HOUR
-    acknowledgement_deadline: Duration = timedelta(days=1)
+    acknowledgement_deadline: Duration | None = None  # null: when the supplier's promise is over, else a day
     submit_timeout: Duration = timedelta(minutes=3)
     read_timeout: Duration = timedelta(seconds=20)
     unreachable_deadline: Duration = timedelta(days=1)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.database.views import OrderPage, OrderRecord, PurchaseOrderRecord
 from models.backordering import ShortageAction
-from models.configuration import Configuration, Supplier
+from models.configuration import ACKNOWLEDGED_WITHIN, Configuration, Supplier
 from models.statuses import ORDER_ENDINGS, OrderState, PurchaseOrderState, SubmissionState
 from workflows.decisions.tracking_plan import due_check, extended_plan, instants
 from workflows.purchase_order import ACKNOWLEDGEMENT_CHECKS
@@ -146,14 +146,23 @@ def _plan_of(
 ) -> tuple[str, tuple[timedelta, ...], str]:
     """Return the kind of check, the plan it follows, and what comes after its last check."""
     if one.acknowledged_at is None:
-        plan = (
-            (supplier.acknowledgement_deadline / ACKNOWLEDGEMENT_CHECKS,) * ACKNOWLEDGEMENT_CHECKS if supplier else ()
+        return (
+            "acknowledgement",
+            _acknowledgement_looks(supplier),
+            "without an acknowledgement after the last check a person is asked",
         )
-        return "acknowledgement", plan, "without an acknowledgement after the last check a person is asked"
     then = "without a shipment after the last check one alert goes out and a person is asked"
     if supplier is None:
         return "tracking", (), then
     return "tracking", _extended(one, supplier.tracking_plan, page), then
+
+
+def _acknowledgement_looks(supplier: Supplier | None) -> tuple[timedelta, ...]:
+    """Return when it is looked for; nothing where the supplier's own promise, which is not known here, may rule."""
+    if supplier is None or (supplier.acknowledgement_deadline is None and "acknowledges_within" in supplier.profile):
+        return ()
+    deadline = supplier.acknowledgement_deadline or ACKNOWLEDGED_WITHIN
+    return (deadline / ACKNOWLEDGEMENT_CHECKS,) * ACKNOWLEDGEMENT_CHECKS
 
 
 def _extended(one: PurchaseOrderRecord, plan: tuple[timedelta, ...], page: OrderPage | None) -> tuple[timedelta, ...]:

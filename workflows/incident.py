@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.incidents import IncidentActivities, ReleaseActivities
 from models.incidents import IncidentRequest, IncidentState, ProbeRequest, Trouble
-from workflows import options
+from workflows import options, search_attributes
 from workflows.decisions import presentation
 from workflows.steering import start_input
 
@@ -40,6 +40,7 @@ class IncidentWorkflow:
             if state.open:
                 await self._see_to(state, news)
             elif self._news == news:  # else it may be the next one that opened
+                workflow.upsert_search_attributes(search_attributes.attention(None))
                 return
         workflow.continue_as_new(self._request)
 

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from adapters.database import incident_orders as felt
 from adapters.database import tasks
 from adapters.database.engine import Transaction
 from models.incidents import Trouble
-from models.statuses import SubmissionState, TaskState
-from models.tables import incident_orders, incidents, purchase_orders
-from models.tables import tasks as tasks_table
-from models.tasks import TaskCategory
+from models.tables import incident_orders, incidents
 
 UNREACHABLE = Trouble.UNREACHABLE
 ACCOUNT_HOLD = Trouble.ACCOUNT_HOLD
@@ -30,7 +28,6 @@ CHANGED = Trouble.CHANGED
 SILENT = (UNREACHABLE, CREDENTIALS)  # nothing at all can be asked of the supplier
 
 _OPEN = incidents.c.closed_at.is_(None)
-_WAITING = and_(incident_orders.c.waiting, purchase_orders.c.ended_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,6 @@ class Incident:
     def down(self) -> bool:
         """Say whether the supplier has not served us since."""
         return self.closed_at is None and self.recovered_at is None
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Orders that felt an incident: all, those that wait now, and those that were let go since."""
-
-    joined: int
-    waiting: int
-    released: int
 
 
 _FIELDS = [incidents.c[name] for name in Incident.__dataclass_fields__]
@@ -89,7 +77,7 @@ def join(
         return join(tx, supplier, kind, purchase_order_id, reason=reason, now=now, waiting=waiting)
     incident_id: int = found
     if purchase_order_id is not None:
-        _add(tx, incident_id, purchase_order_id, waiting=waiting, now=now)
+        felt.add(tx, incident_id, purchase_order_id, waiting=waiting, now=now)
     return incident_id, opened is not None
 
 
@@ -97,19 +85,6 @@ def _open_one(tx: Transaction, supplier: str, kind: str) -> int | None:
     query = select(incidents.c.id).where(incidents.c.supplier == supplier, incidents.c.kind == kind, _OPEN)
     found: int | None = tx.execute(query.with_for_update()).scalar()
     return found
-
-
-def _add(tx: Transaction, incident_id: int, purchase_order_id: int, *, waiting: bool, now: datetime) -> None:
-    row = {
-        "incident_id": incident_id,
-        "purchase_order_id": purchase_order_id,
-        "joined_at": now,
-        "waiting": waiting,
-    }
-    adding = upsert(incident_orders).values(row)
-    keys = ["incident_id", "purchase_order_id"]
-    again = adding.on_conflict_do_update(index_elements=keys, set_={"waiting": True, "released_at": None})
-    tx.execute(again if waiting else adding.on_conflict_do_nothing(index_elements=keys))
 
 
 def in_the_way(tx: Transaction, supplier: str, purchase_order_id: int, *, ordering: bool) -> Incident | None:
@@ -137,11 +112,6 @@ def down(tx: Transaction, suppliers: Sequence[str]) -> frozenset[str]:
         incidents.c.supplier.in_(suppliers), incidents.c.kind.in_(SILENT), _OPEN, incidents.c.recovered_at.is_(None)
     )
     return frozenset(tx.execute(query).scalars())
-
-
-def wait_for(tx: Transaction, incident: Incident, purchase_order_id: int, *, now: datetime) -> None:
-    """Note that an order waits until this incident's drain lets it go."""
-    _add(tx, incident.id, purchase_order_id, waiting=True, now=now)
 
 
 def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None) -> None:
@@ -220,92 +190,11 @@ def stay_away(tx: Transaction, incident_id: int, until: datetime) -> None:
     tx.execute(update(incidents).where(incidents.c.id == incident_id).values(probe_after=until))
 
 
-def waiting_orders(tx: Transaction, incident_id: int, limit: int) -> list[tuple[int, str]]:
-    """List (purchase order, its workflow's id) of those that wait, the oldest order first."""
-    query = (
-        select(purchase_orders.c.id, purchase_orders.c.workflow_id)
-        .join(incident_orders, incident_orders.c.purchase_order_id == purchase_orders.c.id)
-        .where(incident_orders.c.incident_id == incident_id, _WAITING)
-        .order_by(purchase_orders.c.order_id, purchase_orders.c.id)
-        .limit(limit)
-    )
-    return [(row.id, row.workflow_id) for row in tx.execute(query)]
-
-
-def let_go(tx: Transaction, incident_id: int, purchase_order_ids: Sequence[int], *, now: datetime) -> None:
-    """Note that orders were told to go on."""
-    letting = update(incident_orders).where(
-        incident_orders.c.incident_id == incident_id, incident_orders.c.purchase_order_id.in_(purchase_order_ids)
-    )
-    tx.execute(letting.values(waiting=False, released_at=now))
-    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(drained_at=now))
-
-
-def under_way(tx: Transaction, incident_id: int, *, since: datetime) -> int:
-    """Count the orders that were let go since then and whose submission has come to no end yet."""
-    query = (
-        select(func.count())
-        .select_from(incident_orders)
-        .join(purchase_orders, purchase_orders.c.id == incident_orders.c.purchase_order_id)
-        .where(
-            incident_orders.c.incident_id == incident_id,
-            ~incident_orders.c.waiting,
-            incident_orders.c.released_at >= since,
-            purchase_orders.c.ended_at.is_(None),
-            purchase_orders.c.submission.in_([SubmissionState.READY, SubmissionState.SENDING]),
-        )
-    )
-    return int(tx.execute(query).scalar_one())
-
-
-def counts(tx: Transaction, incident_id: int) -> Counts:
-    """Count the orders that felt it."""
-    query = (
-        select(
-            func.count(),
-            func.count().filter(_WAITING),
-            func.count().filter(incident_orders.c.released_at.is_not(None)),
-        )
-        .select_from(incident_orders)
-        .join(purchase_orders, purchase_orders.c.id == incident_orders.c.purchase_order_id)
-        .where(incident_orders.c.incident_id == incident_id)
-    )
-    return Counts(*tx.execute(query).one())
-
-
-def asking(tx: Transaction, incident_id: int) -> int:
-    """Count the waiting orders whose deadline is over: a person is asked about each."""
-    query = (
-        select(func.count())
-        .select_from(incident_orders)
-        .join(
-            tasks_table,
-            and_(
-                tasks_table.c.purchase_order_id == incident_orders.c.purchase_order_id,
-                tasks_table.c.category == TaskCategory.SUPPLIER_UNREACHABLE,
-                tasks_table.c.state == TaskState.OPEN,
-            ),
-        )
-        .where(incident_orders.c.incident_id == incident_id)
-    )
-    return int(tx.execute(query).scalar_one())
-
-
-def is_felt(tx: Transaction, purchase_order_id: int) -> bool:
-    """Say whether an order waits for a supplier in an incident that is open."""
-    query = (
-        select(incidents.c.id)
-        .join(incident_orders, incident_orders.c.incident_id == incidents.c.id)
-        .where(_OPEN, incident_orders.c.purchase_order_id == purchase_order_id, incident_orders.c.waiting)
-    )
-    return tx.execute(query.limit(1)).scalar() is not None
-
-
 def finish(tx: Transaction, incident_id: int, *, now: datetime) -> bool:
     """Close a recovered incident that no order waits for any more. False where that is not so (any longer)."""
     locked = select(incidents.c.recovered_at).where(incidents.c.id == incident_id, _OPEN).with_for_update()
     recovered_at = tx.execute(locked).scalar()
-    if recovered_at is None or counts(tx, incident_id).waiting:
+    if recovered_at is None or felt.counts(tx, incident_id).waiting:
         return False
     _close(tx, incident_id, now=now)
     return True

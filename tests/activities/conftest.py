@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.activities.feed_world import FeedWorld, build_feed_world
+from tests.activities.incident_desk import Desk
+from tests.activities.submission_child import open_world
 from tests.activities.world import World, build_world
 
 
@@ -13,6 +15,22 @@ def world(database_url: str) -> Iterator[World]:
     built = build_world(database_url)
     yield built
     built.database.close()
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    """The activities of incidents, in that world."""
+    return Desk(world)
+
+
+@pytest.fixture
+def going_on(world: World, database_url: str) -> Iterator[World]:
+    """The activities of a process that goes on with the real adapters, on the world's emptied database."""
+    assert world.tasks() == []
+    opened = open_world(database_url)
+    yield opened
+    opened.deps.outside.close()
+    opened.database.close()
 
 
 @pytest.fixture

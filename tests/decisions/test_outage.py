@@ -34,6 +34,7 @@ def test_a_supplier_is_down_after_enough_failures_over_enough_time(
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
+        (-MINUTE, None),
         (timedelta(0), None),
         (DAY - MINUTE, None),
         (DAY, DueNotice(Notice.ESCALATION)),
@@ -82,4 +83,8 @@ def test_a_poll_rests_until_the_next_look_and_its_plan_ends_when_it_would_have_e
 
 
 def test_what_is_under_way_takes_room_from_those_that_wait() -> None:
-    assert [outage.room(20, under_way) for under_way in (0, 15, 20, 25)] == [20, 5, 0, 0]
+    assert [outage.room(20, under_way, proven=True) for under_way in (0, 15, 20, 25)] == [20, 5, 0, 0]
+
+
+def test_until_one_has_come_through_orders_go_one_by_one() -> None:
+    assert [outage.room(20, under_way, proven=False) for under_way in (0, 1, 20)] == [1, 0, 0]

@@ -7,13 +7,14 @@ from models.backordering import ShortageAction
 from models.commands import CommandName
 from models.configuration import SEVEN_CHECKS
 from models.contracts import OrderRequest, PurchaseOrderRequest, Shortage
+from models.incidents import IncidentRequest, IncidentState, Trouble
 from models.money import Money
 from models.orders import Address, IncomingOrder
 from models.statuses import Mode
 from models.suppliers import Capabilities, DoubtMeans, SupplierProfile
 from models.tasks import OpenTask, TaskCategory
 from workflows import search_attributes
-from workflows.decisions.presentation import order_details, plan_text, purchase_order_details
+from workflows.decisions.presentation import incident_details, order_details, plan_text, purchase_order_details
 
 CONFIRMED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ORDER = OrderRequest(
@@ -166,3 +167,13 @@ def test_an_order_that_waits_says_for_what_until_when_and_what_then() -> None:
         in details
     )
     assert "`dropwright route explain '#1001'`" in details
+
+
+def test_an_incident_says_why_it_is_one_and_once_it_is_over_only_that() -> None:
+    request = IncidentRequest(supplier="bts", kind=Trouble.UNREACHABLE)
+
+    going_on = incident_details(request, IncidentState(open=True, incident_id=3, down=True, reason="NotSent"))
+    over = incident_details(request, IncidentState(open=False))
+
+    assert going_on.startswith("**bts: unreachable** (NotSent)\n\n- Orders that wait: 0\n")
+    assert over.startswith("**bts: unreachable**\n\nIt is over.")

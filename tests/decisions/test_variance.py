@@ -40,3 +40,9 @@ def test_each_unit_costs_what_was_said_of_it(
 ) -> None:
     ordered = [SupplierLine(ean=ARTICLE, quantity=5, unit_cost=planned)]
     assert goods_cost(ordered, answers) == (None if expected is None else Decimal(expected))
+
+
+def test_an_article_that_its_supplier_writes_in_groups_is_the_same_one() -> None:
+    ordered = [SupplierLine(ean=ARTICLE, quantity=5, unit_cost=eur("2"))]
+    said = answer(5, eur("3")).model_copy(update={"ean": "4006381 333931"})
+    assert goods_cost(ordered, [said]) == Decimal(15)

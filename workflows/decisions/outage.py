@@ -40,7 +40,7 @@ def notice_due(
     Where a digest and the escalation fall together they are one mail, the escalation.
     """
     open_for = now - opened_at
-    digest = open_for // digest_every
+    digest = max(open_for // digest_every, 0)  # another worker's clock, by which it opened, may be ahead of ours
     escalated = open_for >= escalate_after
     if escalated and opened_at + digest * digest_every <= opened_at + escalate_after:
         return DueNotice(Notice.ESCALATION)
@@ -68,6 +68,9 @@ def poll_pause(
     return min(look_again, remaining) if remaining > timedelta(0) else None
 
 
-def room(at_once: int, under_way: int) -> int:
-    """Say how many more waiting orders may be let go beside those that were let go and are not through yet."""
-    return max(at_once - under_way, 0)
+def room(at_once: int, under_way: int, *, proven: bool) -> int:
+    """Say how many more waiting orders may be let go beside those that were let go and are not through yet.
+
+    Until one has come through they go one by one: a supplier that answers questions may still lose orders.
+    """
+    return max((at_once if proven else 1) - under_way, 0)

@@ -1,0 +1,141 @@
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities import outages
+from adapters.database.configurations import apply
+from models.configuration import Configuration
+from models.contracts import StepVerdict, TaskRequest
+from models.tasks import TaskCategory
+from tests.activities.incident_desk import DAY, MINUTE, PROBE, Desk, attempt, goes_down
+from tests.activities.world import HOUR, START, World, ref, submit
+
+
+def test_waiting_orders_are_let_go_oldest_first_and_so_many_at_once(world: World, desk: Desk) -> None:
+    world.configure(suppliers={"bts": {"outages": {"drain": 2}}})
+    orders = [world.quoted(1) for _ in range(5)]
+    goes_down(world, orders[2], orders[4], orders[0], orders[3], orders[1])
+    ids = [world.purchase_order(order)["workflow_id"] for order in orders]
+    world.bts.on_stock = lambda: None
+    desk.probe(START + MINUTE + PROBE)
+    at = START + MINUTE + PROBE
+    assert desk.drain(at) == "4 orders wait for their turn"
+    assert desk.temporal.told == ids[:1], "one goes first"
+    attempt(world, orders[0], at)
+    assert desk.drain(at) == "2 orders wait for their turn"
+    assert desk.temporal.told == ids[:3]
+    assert desk.drain(at) == "2 orders wait for their turn"
+    assert desk.temporal.told == ids[:3], "those under way come first"
+    assert desk.drain(at + 3 * MINUTE) == "", "one that asks a person meanwhile holds up nobody for longer"
+    assert desk.temporal.told == ids
+    assert desk.tend(at=at + 3 * MINUTE).open is False
+
+
+def test_letting_go_stops_where_the_supplier_fails_again(world: World, desk: Desk) -> None:
+    world.configure(suppliers={"bts": {"outages": {"drain": 1}}})
+    orders = [world.quoted(1) for _ in range(3)]
+    goes_down(world, *orders)
+    at = START + MINUTE + PROBE
+    desk.probe(at)
+    desk.drain(at)
+    for seconds in (1, 2):
+        with pytest.raises(ApplicationError, match="no answer"):
+            attempt(world, orders[0], at + timedelta(seconds=seconds))
+    assert attempt(world, orders[0], at + timedelta(seconds=3)) is StepVerdict.DOWN
+    assert desk.drain(at + 3 * MINUTE) == ""
+    assert len(desk.temporal.told) == 1
+    assert desk.tend(at=at + 3 * MINUTE).down
+    assert len(world.rows("SELECT 1 FROM incidents")) == 1, "it is the same outage"
+    assert len(desk.alerts()) == 1
+
+
+def test_an_order_told_twice_because_we_ended_in_between_is_told_under_two_names(world: World, desk: Desk) -> None:
+    order = world.quoted(1)
+    goes_down(world, order)
+    desk.probe(START + MINUTE + PROBE)
+
+    def away(_: str) -> None:
+        raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    desk.temporal.on_signal = away
+    with pytest.raises(RPCError):
+        desk.drain(START + MINUTE + PROBE)
+    assert desk.waiting() == 1
+    desk.temporal.on_signal = lambda _workflow: None
+    assert desk.drain(START + 2 * MINUTE + PROBE) == ""
+    assert desk.waiting() == 0
+    assert len(set(desk.temporal.sent)) == 2, "the first may have been heard: the second must not pass for it"
+
+
+def test_an_order_that_has_ended_meanwhile_holds_up_nobody(world: World, desk: Desk) -> None:
+    def ended(_: str) -> None:
+        raise RPCError("no such workflow", RPCStatusCode.NOT_FOUND, b"")
+
+    goes_down(world, world.quoted(1))
+    desk.probe(START + MINUTE + PROBE)
+    desk.temporal.on_signal = ended
+    assert desk.drain(START + MINUTE + PROBE) == ""
+    assert desk.tend(at=START + MINUTE + PROBE).open is False
+
+
+def test_the_question_of_an_order_that_waited_too_long_is_withdrawn_as_it_is_let_go(world: World, desk: Desk) -> None:
+    order = world.quoted(1)
+    goes_down(world, order)
+    attempt(world, order, START + DAY)
+    world.run(world.submission.submit_purchase_order, submit(order), at=START + DAY)
+    assert world.tasks() == []
+    ask = TaskRequest(
+        order_id=order.order_id,
+        purchase_order_id=order.purchase_order_id,
+        category=TaskCategory.SUPPLIER_UNREACHABLE,
+        facts={"waited": "24 h"},
+    )
+    world.run(world.people.open_task, ask, at=START + DAY)
+    desk.probe(START + DAY)
+    desk.drain(START + DAY)
+    assert world.tasks() == []
+    assert world.tasks("obsolete") == ["supplier_unreachable"]
+
+
+def test_the_closing_note_tells_how_long_it_took_and_how_many_felt_it(world: World, desk: Desk) -> None:
+    orders = [world.quoted(1) for _ in range(3)]
+    goes_down(world, *orders)
+    world.bts.on_stock = lambda: None
+    at = START + MINUTE + 2 * HOUR
+    desk.probe(at)
+    desk.drain(at)
+    attempt(world, orders[0], at)
+    desk.drain(at)
+    desk.tend(at=at)
+    note = world.only("SELECT subject, body FROM mails WHERE key LIKE '%closed'")
+    assert note["subject"] == "BTSWholesaler: back after 2 h"
+    assert "Orders that felt it: 3. Let go one after the other: 3. Tried: 1 times." in note["body"]
+
+
+def test_an_answer_to_any_order_ends_the_outage(world: World) -> None:
+    order, late = world.quoted(1), world.planned(1)[0]
+    goes_down(world, order)
+    world.bts.on_stock = lambda: None
+
+    def heard() -> None:  # an answer to a question that was under way as the supplier went down
+        with world.database.begin() as tx:
+            outages.note_success(tx, world.deps, "bts")
+
+    world.run(heard)
+    assert world.only("SELECT failures, opened_at FROM breakers") == {"failures": 0, "opened_at": None}
+    assert world.run(world.choosing.choose_shipping, ref(late)).verdict is StepVerdict.DONE
+
+
+def test_an_incident_of_a_supplier_that_was_taken_out_of_the_configuration_closes(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    document = world.configurations.current().configuration.model_dump(mode="json")
+    del document["suppliers"]["bts"]
+    document["routing"]["priority"] = ["nova"]
+    apply(world.database, Configuration.model_validate(document), by="test", now=START)
+    world.configurations._read_at = float("-inf")
+    world.configurations.current()
+    assert desk.tend(at=START + HOUR).down is False
+    assert desk.drain(START + HOUR) == ""
+    assert desk.tend(at=START + HOUR).open is False
