@@ -82,7 +82,7 @@ class Asking:
             order_id=self._order_id, purchase_order_id=self._purchase_order_id, category=category, facts=facts
         )
         return await workflow.execute_activity_method(
-            TaskActivities.open_task, request, **options.record(f"Ask a person: {category}")
+            TaskActivities.open_task, request, **options.record(f"Ask a person: {category.replace('_', ' ')}")
         )
 
     def _show(self, *changes: Any, stage: str | None = None) -> None:
@@ -107,12 +107,12 @@ class Asking:
     async def _remind(self, task: OpenTask) -> None:
         """Bring a silent task up again: once as a reminder, then escalated, once per interval, without end."""
         wait: timedelta = task.remind_after
-        number = 0
+        about, number = task.category.replace("_", " "), 0
         while True:
             number += 1
-            await workflow.sleep(wait, summary=f"Reminder {number}: {task.category}")
+            await workflow.sleep(wait, summary=f"Reminder {number}: {about}")
             reminder = TaskReminder(task_id=task.task_id, round=number)
             await workflow.execute_activity_method(
-                TaskActivities.remind, reminder, **options.record(f"Remind: {task.category}")
+                TaskActivities.remind, reminder, **options.record(f"Remind: {about}")
             )
             wait = task.escalate_after

@@ -116,9 +116,7 @@ class PurchaseOrderWorkflow(Withdrawing):
                 SupplierActivities.await_acknowledgement, self._looks, "Await the acknowledgement", unasked=unasked
             )
             if result.verdict is StepVerdict.EXHAUSTED and result.task is None:
-                task = await self._withdraw_in_silence()
-                verdict = StepVerdict.EXHAUSTED if task else StepVerdict.DONE
-                result = StepResult(verdict=verdict, task=task)
+                result = await self._withdraw_in_silence()
             acknowledged = await self._decide_on(result)
         self._expect(self._submission)
         self._show(stage="Tracking")
@@ -198,14 +196,23 @@ class PurchaseOrderWorkflow(Withdrawing):
         if self._has_news_of_wishes():  # they came with the answer; this question comes back with the next look
             return self._answered_to_stop()
         answer = await self._ask(result.task)
-        if answer is not None and answer.command is CommandName.REROUTE:
-            self._reroute_wanted = True
-            await self._heed_wishes()
-        if answer is not None and answer.command is CommandName.CANCEL:
-            raise Ended(PurchaseOrderState.CANCELLED)
-        if answer is not None and answer.command is CommandName.APPROVE:  # what it said is taken: hear it again
-            self._look_wanted = True
-        return answer is not None and answer.command in (CommandName.RELEASE, CommandName.MARK_SHIPPED)
+        match answer and answer.command:
+            case CommandName.REROUTE:
+                self._reroute_wanted = True
+                await self._heed_wishes()
+            case CommandName.CANCEL:
+                raise Ended(PurchaseOrderState.CANCELLED)
+            case CommandName.APPROVE:  # what it said is taken: hear it again
+                self._look_wanted = True
+                self._look_on()
+            case CommandName.RELEASE | CommandName.MARK_SHIPPED:
+                return True
+        return False
+
+    def _look_on(self) -> None:
+        """Give the supplier its whole plan from now on: what a person needs to decide is not its time."""
+        spent = workflow.now() - self._confirmed_at()
+        self._plan = tracking_plan.reaching(self._plan, spent + sum(self._profile.tracking_plan, timedelta()))
 
     def _answered_to_stop(self) -> bool:
         if self._answer is not None:

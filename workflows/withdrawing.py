@@ -22,7 +22,7 @@ from models.contracts import (
     StepVerdict,
 )
 from models.statuses import OrderState, PurchaseOrderState
-from models.tasks import OpenTask, TaskCategory
+from models.tasks import TaskCategory
 from workflows import options
 from workflows.placing import Placing
 from workflows.steering import Ended
@@ -91,21 +91,23 @@ class Withdrawing(Placing):
         self._given_up = not surely
         raise Ended(PurchaseOrderState.RETURNED)
 
-    async def _withdraw_in_silence(self) -> OpenTask | None:
+    async def _withdraw_in_silence(self) -> StepResult:
         """No acknowledgement came: have it cancelled there and order elsewhere, unasked.
 
-        Where the supplier gives no clear answer a person is asked; None where it says that it delivers.
+        ``EXHAUSTED`` with a question where the supplier gives no clear answer; ``DONE`` where it says that it delivers.
         """
         answer = await self._ask_to_cancel()
         if answer is StepVerdict.DONE:
             self._leave_to_others(surely=True)
         if answer is StepVerdict.TOO_LATE:
-            return None
+            return StepResult(verdict=StepVerdict.DONE)
         if self._cancel_wanted:  # meanwhile: nothing is to go elsewhere any more
             self._asked_to_cancel = True
-            return await self._open(TaskCategory.CANCEL_AT_SUPPLIER)
-        waited = format_duration(workflow.now() - self._confirmed_at())
-        return await self._open(TaskCategory.ACKNOWLEDGEMENT_OVERDUE, waited=waited)
+            task = await self._open(TaskCategory.CANCEL_AT_SUPPLIER)
+        else:
+            waited = format_duration(workflow.now() - self._confirmed_at())
+            task = await self._open(TaskCategory.ACKNOWLEDGEMENT_OVERDUE, waited=waited)
+        return StepResult(verdict=StepVerdict.EXHAUSTED, task=task)
 
     # Asking the supplier.
 

@@ -99,7 +99,7 @@ def straggler_details(request: StragglerRequest) -> str:
 
 def incident_details(request: IncidentRequest, state: IncidentState) -> str:
     """Render an incident: since when, who waits, and when the supplier is tried again."""
-    heading = f"**{request.supplier}: {request.kind.replace('_', ' ')}** ({state.reason})"
+    heading = f"**{request.supplier}: {request.kind.replace('_', ' ')}**"
     if not state.open:
         return "\n\n".join([heading, "It is over.", _FOOT])
     facts = [f"Orders that wait: {state.waiting}", f"Let go: {state.released}"]
@@ -110,7 +110,7 @@ def incident_details(request: IncidentRequest, state: IncidentState) -> str:
     if not state.down:
         facts.append("It serves us again: those that wait are let go, oldest first")
     look = f"`dropwright incident show {state.incident_id}`; `dropwright incident probe {state.incident_id}` tries now."
-    return "\n\n".join([heading, "\n".join(f"- {fact}" for fact in facts), look, _FOOT])
+    return "\n\n".join([f"{heading} ({state.reason})", "\n".join(f"- {fact}" for fact in facts), look, _FOOT])
 
 
 def sync_details(request: SyncRequest, run_id: int, stage: str) -> str:
@@ -172,7 +172,7 @@ def _asked(question: OpenTask | None) -> list[str]:
     answers = ", ".join(f"`{answer}`" for answer in question.answers)
     inputs = "\n".join(_input(answer) for answer in question.answers)
     return [
-        f"**A person is asked (task {question.task_id}, {question.category}):** {question.question}",
+        f"**A person is asked (task {question.task_id}, {question.category.replace('_', ' ')}):** {question.question}",
         f"Answer with the Update `command` or the signal `override`: {answers}. The input is one of",
         f"```json\n{inputs}\n```",
         f"`dropwright task show {question.task_id}` says what each leads to. "

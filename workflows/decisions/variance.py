@@ -38,7 +38,8 @@ def goods_cost(ordered: Sequence[SupplierLine], answered: Sequence[AcknowledgedL
     """Add up what the supplier delivers, at the cost it has acknowledged, else at ours. None where one is not known."""
     total = Decimal(0)
     for line in ordered:
-        for units, cost in _priced(line, [one for one in answered if one.ean == line.ean]):
+        article = normalise_ean(line.ean)
+        for units, cost in _priced(line, [one for one in answered if normalise_ean(one.ean) == article]):
             if cost is None or (line.unit_cost is not None and cost.currency != line.unit_cost.currency):
                 return None
             total += cost.amount * units
