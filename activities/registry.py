@@ -39,7 +39,7 @@ from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.exchange import Documents
 from adapters.database.picks import Desk
-from adapters.plugin import load_plugins
+from adapters.plugin import InstalledPlugins
 
 PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers", "rates")
 
@@ -59,7 +59,7 @@ def environment_secret(name: str) -> str:
 def build_dependencies(database: Database, secrets: Callable[[str], str] = environment_secret) -> Dependencies:
     """Wire our database, the plugins and the journal together."""
     journal = CallJournal(database)
-    plugins = {group: load_plugins(group) for group in PLUGIN_GROUPS}
+    plugins = {group: InstalledPlugins(group) for group in PLUGIN_GROUPS}
     outside = Outside(
         ConfigurationStore(database),
         plugins,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 OUR_DISTRIBUTION = "dropwright"
 OUR_NAMES = (
@@ -24,11 +25,17 @@ OUR_NAMES = (
 
 def collisions() -> tuple[str, ...]:
     """Name each distribution that brings a package of our names, with the remedy; empty where all is well."""
-    return _collisions(tuple(sys.path))
+    return _collisions(tuple((folder, _changed_at(folder)) for folder in sys.path))
+
+
+def _changed_at(folder: str) -> int:
+    """Say when something was last installed into a folder of the path; 0 where it is none."""
+    path = Path(folder)
+    return path.stat().st_mtime_ns if path.is_dir() else 0
 
 
 @lru_cache(maxsize=4)
-def _collisions(_path: tuple[str, ...]) -> tuple[str, ...]:
+def _collisions(_path: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
     return tuple(describe_collisions(packages_distributions()))
 
 

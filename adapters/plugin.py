@@ -4,9 +4,12 @@ A duplicate id, a wrong shape, an import error, or a package that is named as on
 distribution it came from.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
+from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +18,7 @@ from adapters.collisions import collisions
 from adapters.http import CallSink
 
 Secrets = Callable[[str], str]
+LOOK_AGAIN = 5.0  # seconds between two looks for a plugin that is not there: each reads every distribution
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,56 @@ class PluginError(RuntimeError):
     """A plugin can't be used; the message names its distribution and the remedy."""
 
 
+class InstalledPlugins(Mapping[str, Plugin]):
+    """The plugins of one group, for a process that goes on: one that is installed meanwhile is there when it is asked for.
+
+    What is loaded stays as it is: an upgrade is seen by the next start.
+    """
+
+    def __init__(self, group: str) -> None:
+        """Load what there is. Raises PluginError for the first that can't be used."""
+        self._group = group
+        self._loaded = load_plugins(group)
+        self._missed: dict[str, float] = {}  # id -> when it was last looked for
+        self._lock = Lock()
+
+    def __getitem__(self, plugin_id: str) -> Plugin:
+        """Return a plugin. Raises KeyError where it is not installed, and PluginError where it can't be used."""
+        with self._lock:
+            if plugin_id not in self._loaded:
+                self._look_for(plugin_id)
+            return self._loaded[plugin_id]
+
+    def __iter__(self) -> Iterator[str]:
+        """Name those that are loaded."""
+        return iter(tuple(self._loaded))
+
+    def __len__(self) -> int:
+        """Count those that are loaded."""
+        return len(self._loaded)
+
+    def _look_for(self, plugin_id: str) -> None:
+        now = time.monotonic()
+        if now - self._missed.get(plugin_id, -LOOK_AGAIN) < LOOK_AGAIN:
+            return
+        invalidate_caches()
+        if found := entry_points(group=f"dropwright.{self._group}", name=plugin_id):
+            self._loaded |= _load_all(found, self._group)
+        else:
+            self._missed[plugin_id] = now
+
+
 def load_plugins(group: str) -> dict[str, Plugin]:
     """Load every plugin of ``dropwright.{group}``. Raises PluginError for the first that can't be used."""
+    return _load_all(entry_points(group=f"dropwright.{group}"), group)
+
+
+def _load_all(entries: Iterable[EntryPoint], group: str) -> dict[str, Plugin]:
     for collision in collisions():
         raise PluginError(collision)
     plugins: dict[str, Plugin] = {}
     origins: dict[str, str] = {}
-    for entry in sorted(entry_points(group=f"dropwright.{group}"), key=lambda found: found.name):
+    for entry in sorted(entries, key=lambda found: found.name):
         plugin = _load(entry, group)
         if plugin.id in plugins:
             both = f"{origins[plugin.id]} and {_origin(entry)}"
@@ -76,4 +123,4 @@ def _origin(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "an unknown distribution"
 
 
-__all__ = ["CallSink", "Plugin", "PluginError", "Secrets", "distribution_of", "load_plugins"]
+__all__ = ["CallSink", "InstalledPlugins", "Plugin", "PluginError", "Secrets", "distribution_of", "load_plugins"]

@@ -12,13 +12,17 @@ from tempfile import TemporaryDirectory
 
 from lxml import etree
 
+from adapters.collisions import collisions
 from starter.places import project_dir
 
+NO_CHECKS = 5  # pytest's exit code where nothing was selected
+# -P: a folder `models` where somebody happens to stand is not ours. -q: pytest would name a report that is gone by then.
+_PYTEST = ("-P", "-m", "pytest", "-q", "-o", "verbosity_subtests=0")
 TESTS = "tests"  # the subpackage in which an adapter's package brings its suite
 
 
 class NoSuiteError(RuntimeError):
-    """An adapter's tests can't be found; the message says where they were looked for."""
+    """An adapter's tests can't be found or run; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,13 @@ def find_suite(plugin_id: str) -> list[Path]:
 
 def run_suite(paths: Iterable[Path], arguments: Iterable[str], *, quiet: bool) -> SuiteResult:
     """Run tests, showing their progress; ``quiet`` moves that to stderr. Raises NoSuiteError without pytest."""
+    for collision in collisions():
+        raise NoSuiteError(collision)
     if find_spec("pytest") is None:
         raise NoSuiteError("pytest is not installed, which the suite needs: `pip install 'pytest>=9'`")
     with TemporaryDirectory(prefix="dropwright-adapter-") as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", *map(str, paths), f"--junitxml={report}", *arguments]
+        command = [sys.executable, *_PYTEST, *map(str, paths), f"--junitxml={report}", *arguments]
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
         code = subprocess.run(  # noqa: S603 - our own interpreter, and paths that were found
             command, stdout=sys.stderr if quiet else None, env=environment, check=False

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 
 import structlog
 from temporalio.client import Client
@@ -11,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.database import exchange_views
 from adapters.database.engine import Database
-from adapters.plugin import load_plugins
+from adapters.plugin import InstalledPlugins
 from models.configuration import Configuration
 from models.exchange_steps import ExchangeRequest
 from models.identifiers import ORDERS_QUEUE, exchange_workflow_id
@@ -25,8 +26,13 @@ log = structlog.get_logger(__name__)
 
 def speaks_by_documents(adapter: str) -> bool:
     """Say whether an adapter asks for a document desk."""
-    plugin = load_plugins("suppliers").get(adapter)
+    plugin = _installed().get(adapter)
     return plugin is not None and plugin.documents
+
+
+@cache
+def _installed() -> InstalledPlugins:
+    return InstalledPlugins("suppliers")
 
 
 class ExchangeKeeper:

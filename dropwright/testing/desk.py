@@ -270,7 +270,8 @@ class MemoryDesk:
         reason, control = reading.refused, reading.control
         believed = [one.reading.control for one in self.incoming if one.state is DocumentState.APPLIED]
         if control is not None and control in believed:
-            reason, reading = repeated_control(control), reading.model_copy(update={"replies": ()})
+            reason = repeated_control(control)
+            reading = reading.model_copy(update={"replies": reading.replies_if_repeated})
         state = DocumentState.QUARANTINED if reason else DocumentState.APPLIED
         return InRecord(next(self._ids), incoming, digest, reading, state, reason)
 

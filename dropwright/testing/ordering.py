@@ -5,10 +5,10 @@ Checks follow ``port.capabilities``: what a profile declares must be shown, what
 
 import pytest
 
-from adapters.errors import NotSent, Refused
+from adapters.errors import NotSent
 from adapters.ports import ExchangingPort, ListeningPort
 from dropwright.testing.acknowledging import PROMISED, answers_of, said
-from dropwright.testing.worlds import MADRID, OrderingWorld
+from dropwright.testing.worlds import MADRID, OrderingWorld, refused
 from models.findings import Severity
 from models.suppliers import (
     ACKNOWLEDGING,
@@ -32,10 +32,12 @@ class OrderingContract:
     def test_the_profile_does_not_contradict_itself(self, world: OrderingWorld) -> None:
         offers, port = world.port.capabilities, world.port
         arrivals = {offers.acknowledgement, offers.shipment, offers.invoice, offers.returns}
-        assert offers.cancel or not offers.partial_cancel
-        assert not offers.visibility_delay or offers.doubt in (DoubtMeans.LOOK_UP, DoubtMeans.PROOF)
+        looks = offers.doubt in (DoubtMeans.LOOK_UP, DoubtMeans.PROOF)
+        assert offers.cancel or not offers.partial_cancel, "partial_cancel without cancel"
+        assert looks or not offers.visibility_delay, "a visibility_delay, and nothing that looks after it"
         if arrivals & {Arrival.PUSH, Arrival.BOTH}:
-            assert isinstance(port, ListeningPort | ExchangingPort)
+            hears = isinstance(port, ListeningPort | ExchangingPort)
+            assert hears, "something is pushed, and neither read_webhook nor pick_up is there to hear it"
         if world.plugin is not None and world.plugin.versions:
             assert offers.api_version in world.plugin.versions
 
@@ -52,7 +54,8 @@ class OrderingContract:
 
     def test_case_and_spaces_of_an_ean_do_not_matter(self, world: OrderingWorld) -> None:
         spaced = f" {world.eans[0][:6]} {world.eans[0][6:]} "
-        assert world.port.fetch_stock([spaced])[0].known == world.tells_stock
+        known = world.port.fetch_stock([spaced])[0].known
+        assert known == world.tells_stock, "compare EANs as normalise_ean writes them"
 
     def test_more_articles_than_one_call_takes_are_asked_in_several(self, world: OrderingWorld) -> None:
         asked = [*world.eans, *(f"{number:013d}" for number in range(250))]
@@ -97,9 +100,8 @@ class OrderingContract:
 
     def test_a_test_order_is_not_acknowledged(self, world: OrderingWorld) -> None:
         if not world.port.capabilities.test_orders:
-            with pytest.raises(Refused) as caught:
+            with refused("no_test_orders", "the profile declares no test_orders, and this would be a real one"):
                 world.port.place_order(world.order(test=True))
-            assert caught.value.code == "no_test_orders"
             world.settle()
             assert world.supplier_orders() == []
             return
@@ -125,7 +127,8 @@ class OrderingContract:
         world.ship(placed.supplier_number, ["GLS-0000000001"])
         world.settle()
         (parcel,) = world.port.fetch_order(placed.supplier_number).parcels
-        assert {line.ean: line.quantity for line in parcel.lines} == {world.eans[0]: 2, world.eans[1]: 1}
+        named = {line.ean: line.quantity for line in parcel.lines}
+        assert named == {world.eans[0]: 2, world.eans[1]: 1}, "the profile declares line_level_shipments"
 
     def test_behind_a_refused_connection_nothing_was_sent(self, world: OrderingWorld) -> None:
         order = world.order()
@@ -156,9 +159,8 @@ class OrderingContract:
         assert findings[0].remedy
 
     def test_an_order_that_is_not_there_is_said_so(self, world: OrderingWorld) -> None:
-        with pytest.raises(Refused) as caught:
+        with refused("order_not_found", f"nobody has ordered {UNKNOWN_NUMBER}"):
             world.port.fetch_order(UNKNOWN_NUMBER)
-        assert caught.value.code == "order_not_found"
 
     def test_a_supplier_that_knows_our_number_takes_an_order_once(self, world: OrderingWorld) -> None:
         if world.port.capabilities.doubt is DoubtMeans.KEY:
@@ -173,6 +175,7 @@ class OrderingContract:
         assert world.port.find_order(other).verdict is not LookupVerdict.FOUND
         placed = world.port.place_order(order)
         world.settle()
+        world.after_visibility()
         found = world.port.find_order(order)
         if world.port.capabilities.doubt in (DoubtMeans.LOOK_UP, DoubtMeans.PROOF):
             assert found.verdict is LookupVerdict.FOUND
@@ -187,9 +190,8 @@ class OrderingContract:
     def test_an_order_can_be_cancelled_where_capabilities_say_so(self, world: OrderingWorld) -> None:
         placed = world.place()
         if not world.port.capabilities.cancel:
-            with pytest.raises(Refused) as caught:
+            with refused("no_cancel", "the profile declares no cancel"):
                 world.port.cancel_order(placed.supplier_number)
-            assert caught.value.code == "no_cancel"
             return
         answers = [world.port.cancel_order(placed.supplier_number) for _ in range(2)]
         assert set(answers) <= {Cancellation.CANCELLED, Cancellation.REQUESTED}

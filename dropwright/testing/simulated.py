@@ -39,6 +39,7 @@ class Simulated:
 
     def spoil(self, method: str, kind: str, **options: Any) -> None:
         """Spoil the calls that a method of the port makes; whatever was spoilt before is not any more."""
+        assert method in self._operations, f"which calls does {method} make? Add it to the world's `operations`"
         rule = {"operation": self._operations[method], "kind": kind, **options}
         self._call("POST", f"{self._url}/_sandbox/faults", json={"rules": [rule]}).raise_for_status()
 
@@ -46,9 +47,17 @@ class Simulated:
         """End every fault."""
         self._call("DELETE", f"{self._url}/_sandbox/faults").raise_for_status()
 
+    def met(self) -> bool:
+        """Say whether any call was one that is to be spoilt."""
+        rules = self._call("GET", f"{self._url}/_sandbox/faults").raise_for_status().json()["rules"]
+        return any(rule["seen"] for rule in rules)
+
     def orders(self) -> list[dict[str, Any]]:
         """Read the supplier's own books."""
-        return list(self._call("GET", f"{self._url}/_sandbox/ledger").json()["orders"])
+        books = self._call("GET", f"{self._url}/_sandbox/ledger").raise_for_status().json()
+        orders = books.get("orders") if isinstance(books, dict) else None
+        assert orders is not None, 'the simulator answers /_sandbox/ledger with {"orders": [...]}'
+        return list(orders)
 
     def change(self, number: str, **changes: Any) -> None:
         """Move an order on, as the supplier's people would."""
@@ -99,6 +108,7 @@ def http_world(
             "unknown_ean": unknown_ean,
             "spoil": simulated.spoil,
             "unspoil": simulated.unspoil,
+            "met": simulated.met,
             "supplier_orders": simulated.orders,
             "ship": lambda number, tracking: simulated.change(number, status=shipped, tracking=tracking),
             "wait_for_orders": simulated.wait_for_orders,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, Refused, UnexpectedReply
+from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, UnexpectedReply
 from adapters.ports import ListeningPort
 from dropwright.testing.ordering import OrderingContract
-from dropwright.testing.worlds import PERSONAL, Doubt, SupplierWorld
+from dropwright.testing.worlds import PERSONAL, Doubt, SupplierWorld, refused
 from models.exchange import LookAgain, OrderNews
 from models.feeds import FeedKind
 from models.findings import Severity
@@ -30,7 +30,7 @@ class WireContract(OrderingContract):
             for method in fault.methods or world.asked:
                 with subtests.test(f"{method}: {fault.kind}", **fault.options):
                     world.spoil_once(method, fault)
-                    with pytest.raises(fault.raises):
+                    with world.failing(fault.raises):
                         world.ask(method, placed, order)
                     world.unspoil()
                     assert world.ask(method, placed, order)
@@ -63,7 +63,7 @@ class WireContract(OrderingContract):
                 world.spoil("check", fault.kind, **fault.options)
                 findings = world.port.check(world.eans[:1])
                 world.unspoil()
-                assert any(finding.severity is Severity.ERROR for finding in findings)
+                assert any(finding.severity is Severity.ERROR for finding in findings), "it found nothing wrong"
 
     def test_no_failure_message_holds_personal_data(self, world: SupplierWorld, subtests: pytest.Subtests) -> None:
         doubts = [doubt for doubt in world.doubts if doubt.kind != "hang"]  # which says nothing, and takes its time
@@ -71,14 +71,14 @@ class WireContract(OrderingContract):
             order = world.order(number=f"DW-{turn}-11")
             world.spoil_once("place_order", doubt)
             with subtests.test(doubt.kind, **doubt.options):
-                assert not any(word in _failure_of(world, order) for word in PERSONAL)
+                told = _failure_of(world, order)
+                assert [word for word in PERSONAL if word in told] == [], "messages name operations, codes and fields"
             world.unspoil()
 
     def test_a_feed_that_is_not_there_is_refused(self, world: SupplierWorld) -> None:
         for kind in set(FeedKind) - world.feeds:
-            with pytest.raises(Refused) as caught:
+            with refused("no_feed", f"the world names no {kind} feed in `feeds`"):
                 list(world.port.fetch_feed(kind, since="", cursor=""))
-            assert caught.value.code == "no_feed"
 
     def test_a_webhook_is_read_and_a_forged_one_believed_in_nothing(self, world: SupplierWorld) -> None:
         if not isinstance(world.port, ListeningPort):
@@ -110,7 +110,7 @@ def _doubt_and_settle(world: SupplierWorld, doubt: Doubt, order: SupplierOrder) 
     """Lose the answer to an order, look for it as the channel can, and go on as the lifecycle would."""
     before = len(world.supplier_orders())
     world.spoil_once("place_order", doubt)
-    with pytest.raises(Doubtful) as caught:
+    with world.failing(Doubtful) as caught:
         world.port.place_order(order)
     assert caught.value.code
     world.unspoil()
@@ -129,9 +129,11 @@ def _doubt_and_settle(world: SupplierWorld, doubt: Doubt, order: SupplierOrder) 
 
 def _assert_honest(lookup: Lookup, doubt: Doubt, means: DoubtMeans, world: SupplierWorld) -> None:
     if means is DoubtMeans.NONE:
-        assert lookup.verdict is LookupVerdict.UNSURE
+        assert lookup.verdict is LookupVerdict.UNSURE, "it finds orders: declare doubt=look_up, or don't look"
     if lookup.verdict is LookupVerdict.UNSURE:
-        assert doubt.unsure or means in (DoubtMeans.NONE, DoubtMeans.KEY), "its own means can tell"
+        assert doubt.unsure or means in (DoubtMeans.NONE, DoubtMeans.KEY), (
+            f"its profile says that doubt is settled by {means}: the world's `doubts` say where even that can't tell"
+        )
         return
     assert (lookup.verdict is LookupVerdict.FOUND) == doubt.placed, "the look-up contradicts the supplier's books"
     assert (lookup.placed is not None) == doubt.placed

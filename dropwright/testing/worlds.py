@@ -3,11 +3,14 @@
 All fields that HTTP needs are there by default; a channel of documents says what it does otherwise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.errors import AdapterError, Unavailable, UnexpectedReply
+import pytest
+
+from adapters.errors import AdapterError, Refused, Unavailable, UnexpectedReply
 from adapters.pacing import in_background
 from adapters.plugin import Plugin
 from adapters.ports import ExchangingPort, SupplierPort
@@ -103,12 +106,28 @@ def _nothing() -> None:
     """Do nothing: over HTTP, an answer is there at once."""
 
 
+def _met() -> bool:
+    """Take it that a fault was met, where nobody counts."""
+    return True
+
+
 def _no_faults(method: str, kind: str, **options: Any) -> None:
     raise AssertionError(f"this world can't spoil {method} with {kind} {options}: give it `spoil`")
 
 
 def _no_orders_to_wait_for(count: int) -> None:
     raise AssertionError(f"this world can't wait for {count} orders: give it `wait_for_orders`")
+
+
+@contextmanager
+def refused(code: str, why: str) -> Iterator[None]:
+    """Expect a refusal with this code; ``why`` it must come is said where it does not."""
+    seen = None
+    try:
+        yield
+    except Refused as refusal:
+        seen = refusal.code
+    assert seen == code, f"{why}: raise Refused({code!r})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +148,7 @@ class OrderingWorld:
     decline: Callable[[str, dict[str, int]], None] | None = None  # it ships an order without these units (EAN: units)
     parcels: int = 2  # that one order may have
     settle: Callable[[], None] = _nothing  # the partner works through what it was sent, and we through its answers
+    after_visibility: Callable[[], None] = _nothing  # makes ``visibility_delay`` pass at the simulator
     answer: Callable[[str, Sequence[AcknowledgedLine]], None] | None = None  # it acknowledges an order line by line
     answers: frozenset[LineStatus] = ALL_LINES  # what it can say of a line,
     answers_prices: bool = True  # also another price,
@@ -179,12 +199,12 @@ class SupplierWorld(OrderingWorld):
     secret: str = ""
     spoil: Callable[..., None] = _no_faults
     unspoil: Callable[[], None] = _nothing
+    met: Callable[[], bool] = _met  # whether any call was one that ``spoil`` meant
     wait_for_orders: Callable[[int], None] = _no_orders_to_wait_for
     doubts: Sequence[Doubt] = HTTP_DOUBTS
     unanswered: Sequence[Unanswered] = HTTP_UNANSWERED
     feeds: frozenset[FeedKind] = ALL_FEEDS  # that the port has
     feed_pages: int = 3  # of the simulator's feeds, at least
-    after_visibility: Callable[[], None] = _nothing  # makes ``visibility_delay`` pass at the simulator
     partner: Callable[[], None] | None = None  # the partner's half of ``settle``: its answers lie there, not picked up
     webhook: Callable[[str], Webhook] | None = None  # as it would be sent about an order, by the port's number of it
     questions: tuple[str, ...] | None = None  # methods that ask over the wire; None: what ``capabilities`` imply
@@ -224,6 +244,18 @@ class SupplierWorld(OrderingWorld):
         """Walk through a feed to its end, behind orders as the product does."""
         with in_background():
             return list(self.port.fetch_feed(kind, since=since, cursor=cursor))
+
+    @contextmanager
+    def failing(
+        self, expected: type[AdapterError] | tuple[type[AdapterError], ...]
+    ) -> Iterator[pytest.ExceptionInfo[AdapterError]]:
+        """Expect a spoilt call to fail; where it does not, say so if no call was spoilt at all."""
+        try:
+            with pytest.raises(expected) as caught:
+                yield caught
+        except pytest.fail.Exception:
+            assert self.met(), "no call was spoilt: the world's `operations` name none that the port makes here"
+            raise
 
     def spoil_once(self, method: str, fault: Doubt | Unanswered) -> None:
         """Spoil the next call of a method."""

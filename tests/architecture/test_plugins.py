@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from activities.registry import PLUGIN_GROUPS
-from adapters.plugin import Plugin, PluginError, load_plugins
+from adapters import plugin
+from adapters.plugin import InstalledPlugins, Plugin, PluginError, load_plugins
 
 BUILT = "from adapters.plugin import Plugin\nPLUGIN = Plugin(id={id!r}, group={group!r}, build=lambda **_: None)\n"
 
@@ -75,3 +76,39 @@ def test_a_plugin_that_cant_be_imported_is_refused_and_never_skipped(site: Site,
     site.install("unloadable-dist", "unloadable", source)
     with pytest.raises(PluginError, match="plugin unloadable of unloadable-dist can't be imported"):
         load_plugins("suppliers")
+
+
+def test_a_plugin_that_is_installed_meanwhile_is_there_when_it_is_asked_for(site: Site) -> None:
+    plugins = InstalledPlugins("suppliers")
+    known = list(plugins)
+    site.install("late-for-dropwright", "late", BUILT.format(id="late", group="suppliers"))
+    assert plugins["late"].id == "late"
+    assert sorted(plugins) == sorted([*known, "late"])
+
+
+def test_what_is_not_installed_is_looked_for_again_only_after_a_while(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = InstalledPlugins("suppliers")
+    assert "later" not in plugins
+    site.install("later-for-dropwright", "later", BUILT.format(id="later", group="suppliers"))
+    assert "later" not in plugins
+    monkeypatch.setattr(plugin, "LOOK_AGAIN", 0.0)
+    assert "later" in plugins
+
+
+def test_a_broken_plugin_that_is_installed_meanwhile_is_refused_each_time_and_stops_no_other(site: Site) -> None:
+    plugins = InstalledPlugins("suppliers")
+    site.install("torn-for-dropwright", "torn", "import nowhere_to_be_found\n")
+    for _ in range(2):
+        with pytest.raises(PluginError, match="plugin torn of torn-for-dropwright can't be imported"):
+            plugins["torn"]
+    assert "btswholesaler" in plugins
+
+
+def test_a_plugin_that_is_installed_with_a_package_of_our_names_is_refused(site: Site, tmp_path: Path) -> None:
+    plugins = InstalledPlugins("suppliers")
+    site.install("greedy", "greedy", BUILT.format(id="greedy", group="suppliers"))
+    (tmp_path / "greedy-1.0.dist-info" / "RECORD").write_text("models/__init__.py,,\ngreedy.py,,\n")
+    with pytest.raises(PluginError, match="distribution greedy brings a top-level package models"):
+        plugins["greedy"]

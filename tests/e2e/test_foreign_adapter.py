@@ -1,4 +1,4 @@
-"""A new supplier needs no change to ours: a scaffolded package, installed beside us, fulfils an order."""
+"""A new supplier needs no change to ours: a scaffolded package, installed beside us while we run, fulfils an order."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ WORKER = harness.WORKERS[0]
 
 @dataclass
 class Foreign:
-    """A scene in which the foreign supplier was applied after the worker had started."""
+    """A scene in which the foreign supplier was installed and applied after the worker had started."""
 
     scene: Scene
     url: str
@@ -48,15 +48,16 @@ class Foreign:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def foreign(announce: Announce) -> AsyncIterator[Foreign]:
     with run_directory("foreign-adapter") as workdir:
-        site = install_scaffold(ADAPTER, workdir)
+        (site := workdir / "site").mkdir()
         async with running_scene(workdir, announce, seed=1) as scene:
             scene.environment["PYTHONPATH"] = f"{site}{os.pathsep}{project_dir()}"
             scene.environment["ACME_TOKEN"] = TOKEN
-            url = await start_supplier(scene, workdir)
             worker = scene.start(WORKER)
             scene.start("api")
             await answering(f"http://127.0.0.1:{scene.api_port}/healthz", scene.processes, "api")
             await until(lambda: has_started(scene))
+            install_scaffold(ADAPTER, workdir)
+            url = await start_supplier(scene, workdir)
             apply_supplier(scene, url)
             yield Foreign(scene, url, worker.pid)
 
@@ -125,7 +126,7 @@ async def test_an_order_is_fulfilled_by_a_supplier_of_another_distribution(forei
     assert len(await foreign.orders()) == 1
 
 
-async def test_the_worker_that_served_it_had_started_before_it_was_applied(foreign: Foreign) -> None:
+async def test_the_worker_that_served_it_had_started_before_it_was_installed(foreign: Foreign) -> None:
     worker = foreign.scene.processes[WORKER]
     assert worker.running
     assert worker.pid == foreign.worker_pid
