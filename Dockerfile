@@ -6,6 +6,7 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/dropwright UV_PYTHON_DOWNLOADS=never UV_LINK_MOD
 COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY README.md LICENSE worker.py ./
+COPY dropwright dropwright
 COPY models models
 COPY workflows workflows
 COPY activities activities

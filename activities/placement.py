@@ -1,6 +1,6 @@
 """What a placed order means for our books, and what the fence says of one that may have been placed."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from activities import answers
@@ -14,6 +14,7 @@ from models.money import Money
 from models.statuses import SubmissionState
 from models.suppliers import ACKNOWLEDGING, DoubtMeans, PlacedOrder, SupplierOrder
 from models.tasks import OpenTask, TaskCategory
+from workflows.decisions import promises
 
 
 def port_of(deps: Dependencies, order: PurchaseOrderView) -> SupplierPort:
@@ -57,9 +58,16 @@ def keep(tx: Transaction, deps: Dependencies, order: PurchaseOrderView, placed: 
         acknowledged=acknowledged,
         confirmed_at=now(),
         promised_by=placed.expected_delivery,
-        expected_on=said.expected_on,
+        expected_on=said.expected_on or _promised_on(deps, order),
         task=said.task,
     )
+
+
+def _promised_on(deps: Dependencies, order: PurchaseOrderView) -> date | None:
+    """Say when the supplier promises that what it has now will have shipped; None where it promises nothing."""
+    within = port_of(deps, order).capabilities.ships_within
+    calendar = deps.outside.supplier_settings(order.supplier).terms.calendar
+    return promises.due(now(), within, calendar).date() if within is not None else None
 
 
 def tell_placed(tx: Transaction, order: PurchaseOrderView, supplier_number: str, status: str) -> None:
@@ -98,6 +106,7 @@ def resolved(tx: Transaction, deps: Dependencies, order: PurchaseOrderView) -> S
                 supplier_number=order.supplier_number,
                 acknowledged=order.acknowledged,
                 confirmed_at=order.confirmed_at,
+                expected_on=_promised_on(deps, order),
                 task=None if order.acknowledged else answers.ask_again(tx, deps, order),
             )
         case SubmissionState.READY:

@@ -28,14 +28,12 @@ async def request_publication(client: Client, channel: str, *, actor: str | None
     return workflow_id
 
 
-async def request_sync(
-    client: Client, supplier: str, feed: str, trigger: Trigger, *, actor: str | None = None, full: bool = False
-) -> str:
+async def request_sync(client: Client, supplier: str, feed: str, trigger: Trigger, *, actor: str | None = None) -> str:
     """Have a feed run: now, or once more after the run that is under way, which then is an ordinary one.
 
     However often it is asked during one run, one run follows. Returns its workflow id; raises RPCError.
     """
-    request = SyncRequest(supplier=supplier, feed=feed, trigger=trigger, full=full, actor=actor)
+    request = SyncRequest(supplier=supplier, feed=feed, trigger=trigger, actor=actor)
     workflow_id = sync_workflow_id(supplier, feed)
     await client.start_workflow(
         "SupplierSyncWorkflow",

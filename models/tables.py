@@ -40,6 +40,7 @@ WHEN = DateTime(timezone=True)
 
 
 def key() -> Column[int]:
+    """Number the rows."""
     return Column("id", BigInteger, primary_key=True, autoincrement=True)
 
 

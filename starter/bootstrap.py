@@ -7,6 +7,7 @@ both project files makes the next run instant; a file lock lets two `make` in th
 import fcntl
 import hashlib
 import os
+import ssl
 import subprocess
 import sys
 import venv
@@ -68,6 +69,8 @@ def _create_environment() -> None:
 
 def _run(command: list[str], *, quiet: bool = False) -> None:
     settings = {"UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT), "UV_PYTHON_DOWNLOADS": "never"}
+    if ssl.get_default_verify_paths().cafile:  # what a company's proxy signs with is believed by the machine, not by uv
+        settings["UV_SYSTEM_CERTS"] = "true"
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     output = subprocess.DEVNULL if quiet else None
     subprocess.run(command, cwd=PROJECT, env=environment | settings, stdout=output, check=True)  # noqa: S603

@@ -20,7 +20,7 @@ from adapters.database import tallies, views
 from adapters.database.engine import Database
 from starter.demo_director import Director, cast
 from starter.demo_person import Person
-from starter.demo_report import Facts, Report, Verdict, count_events, gather_facts, judge, write_report
+from starter.demo_report import Report, count_events, gather_facts, judge, write_report
 from starter.demo_screen import LiveTable, PlainLines, Screen
 from starter.demo_story import Story
 from starter.demo_summary import environment_file, links, summary
@@ -30,6 +30,7 @@ from starter.embedded import Stack, embedded_stack
 from starter.logs import configure_logs
 from starter.places import run_directory
 from starter.processes import ProcessError
+from starter.temporal_tools import ToolUnavailableError
 
 LIMIT_SECONDS = 300.0
 LOOK_SECONDS = 0.5
@@ -52,15 +53,6 @@ class Options:
     def live(self) -> bool:
         """Say whether somebody watches in a terminal."""
         return sys.stdout.isatty() and not self.as_json and os.environ.get("TERM") != "dumb"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Performance:
-    """How it went, for the summary and the report."""
-
-    facts: Facts
-    verdict: Verdict
-    report: Report
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,7 +89,7 @@ def run_demo(options: Options) -> int:
                 return asyncio.run(_perform(options, stack, folder, told))
             finally:
                 told.tell("stopping everything")
-    except ProcessError as error:
+    except (ProcessError, ToolUnavailableError) as error:
         told.tell(f"the demo can't go on: {error}")
         return 1
 
@@ -125,18 +117,18 @@ async def _perform(options: Options, stack: Stack, folder: Path, told: PlainLine
             for line in links(world):
                 told.tell(line)
         screen: Screen = LiveTable(started=told.started, links=lambda: links(world)) if options.live else told
-        performance, story = await _play(options, world, screen, told.started)
+        report, story = await _play(options, world, screen, told.started)
         screen.close()
-        _publish(options, performance.report, told)
-        print("\n".join(summary(world, story, performance.report)), file=told.stream, flush=True)
+        _publish(options, report, told)
+        print("\n".join(summary(world, story, report)), file=told.stream, flush=True)
         await _stay_up(options, told)
-        return 1 if performance.report.problems else 0
+        return 1 if report.problems else 0
     finally:
         await world.close()
         world.database.close()
 
 
-async def _play(options: Options, world: World, screen: Screen, started: float) -> tuple[Performance, Story]:
+async def _play(options: Options, world: World, screen: Screen, started: float) -> tuple[Report, Story]:
     """Have everything played, and watch it until all is where it must be, or the time is up."""
     client = await Client.connect(
         world.stack.temporal_address, namespace=world.stack.namespace, data_converter=pydantic_data_converter
@@ -158,8 +150,7 @@ async def _play(options: Options, world: World, screen: Screen, started: float) 
     verdict = judge(story, facts, world.configuration)
     verdict.problems += [*trouble, *show.problems]
     events = await count_events(client, story)
-    report = write_report(story, facts, verdict, events, show, time.monotonic() - started)
-    return Performance(facts=facts, verdict=verdict, report=report), story
+    return write_report(story, facts, verdict, events, show, time.monotonic() - started), story
 
 
 async def _play_both(director: Director, show: SupplyShow) -> None:

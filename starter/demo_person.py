@@ -14,11 +14,11 @@ from adapters.database.commands import CommandOutcome
 from adapters.database.tallies import AskedTask
 from models.commands import Command, CommandName
 from models.tasks import TaskCategory
-from starter.commands.steering import PENDING_EXIT
 from starter.commands.tasks import map_article
 from starter.demo_configuration import CHANNEL
 from starter.demo_story import Answer, Progress, Story, Tell
 from starter.demo_world import World
+from starter.jobs import PENDING_EXIT
 from starter.overrides import Target, send_command
 from starter.references import order_target, target_of_task
 
@@ -56,14 +56,11 @@ class Person:
                     self._begin(self._answer(progress, task, answer))
         return [f"not answered: {error}" for task in done if (error := task.exception())]
 
-    async def steer(self, progress: Progress, name: CommandName, *, by_cli: bool) -> None:
+    async def steer(self, progress: Progress, name: CommandName) -> None:
         """Give a command that nobody asked for."""
         assert progress.record is not None
-        if by_cli:
-            await self.run_command("order", str(name), progress.name)
-        else:
-            await self._send(order_target(progress.record), Command(command=name, actor=NAME))
-        self._note(progress, f"{name.replace('_', ' ')} ({'CLI' if by_cli else 'Update'})")
+        await self._send(order_target(progress.record), Command(command=name, actor=NAME))
+        self._note(progress, f"{name.replace('_', ' ')} (Update)")
 
     async def pick(self, progress: Progress) -> None:
         """Take an order from our own shelves, hand it to the carrier, and say so."""

@@ -77,9 +77,9 @@ class Scene:
                 return found.text
             await asyncio.sleep(POLL_SECONDS)
 
-    async def command(self, name: CommandName, *, by_cli: bool) -> None:
+    async def command(self, name: CommandName) -> None:
         """Let the person steer this order."""
-        await self.person.steer(self.progress, name, by_cli=by_cli)
+        await self.person.steer(self.progress, name)
 
     async def count_shelves(self) -> None:
         """Bring in what lies on our own shelves, for this order too, from the file that whoever counted it has left."""

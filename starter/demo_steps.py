@@ -151,10 +151,10 @@ def picked(*, after: float) -> Step:
     return Step(do=pick, when=placed, after=after)
 
 
-def steers(name: CommandName, when: Moment, *, after: float = 0.0, by_cli: bool = False) -> Step:
+def steers(name: CommandName, when: Moment, *, after: float = 0.0) -> Step:
     """A person steers the order."""
 
     async def steer(stage: Stage) -> None:
-        await stage.command(name, by_cli=by_cli)
+        await stage.command(name)
 
     return Step(do=steer, when=when, after=after)

@@ -58,8 +58,8 @@ def _what_happened(story: Story, report: Report) -> list[str]:
         f"Suppliers got {report.supplier_orders_placed} orders ({report.supplier_orders_expected} expected): "
         f"{report.duplicates} too many, {report.lost} lost.",
         f"{report.doubts} got no answer when they were sent, {report.doubts_settled_without_a_person} of these were settled "
-        f"without a person; {report.incidents['opened']} suppliers were down for a while, {report.incidents['closed']} "
-        "are back.",
+        f"without a person. Suppliers that were down for a while: {report.incidents['opened']}; back again: "
+        f"{report.incidents['closed']}.",
         f"Customers got {report.customer_messages} mails, people inside {report.internal_alerts}; "
         f"{report.tasks_opened} questions were asked, {report.tasks_answered} answered by the person.",
         f"A supplier's feed ran {sum(report.feed_runs.values())} times: {report.offers_written} offers were written, the "

@@ -41,7 +41,7 @@ class Stack:
 
 
 @contextmanager
-def embedded_stack(workdir: Path, announce: Announce, *, ui: bool = True, durable: bool = False) -> Iterator[Stack]:
+def embedded_stack(workdir: Path, announce: Announce, *, ui: bool = True) -> Iterator[Stack]:
     """PostgreSQL and a Temporal server with their data and logs in `workdir`, until the context ends.
 
     What the caller adds to `Stack.processes` is stopped first, in reverse order of start, then Temporal, then
@@ -51,7 +51,7 @@ def embedded_stack(workdir: Path, announce: Announce, *, ui: bool = True, durabl
     workdir.mkdir(parents=True, exist_ok=True)
     with (
         ProcessGroup() as processes,
-        embedded_postgres(workdir / "postgres", announce, durable=durable, processes=processes) as postgres,
+        embedded_postgres(workdir / "postgres", announce, durable=False, processes=processes) as postgres,
         temporal_dev_server(
             announce,
             log_path=workdir / "temporal.log",

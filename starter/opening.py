@@ -29,10 +29,10 @@ def temporal_address() -> str:
     return str(ClientConfig.load_client_connect_config().get("target_host") or DEFAULT_ADDRESS)
 
 
-async def connect_temporal(seconds: float = CONNECT_SECONDS) -> Client:
+async def connect_temporal() -> Client:
     """Connect, for a few seconds at most: what listens there may not be Temporal. Raises TemporalAwayError."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(CONNECT_SECONDS):
             return await connect()
     except (RuntimeError, RPCError, TimeoutError, ValueError, OSError) as error:
         raise TemporalAwayError(

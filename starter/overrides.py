@@ -80,12 +80,6 @@ async def batch(
     return await asyncio.gather(*(send_in_turn(target, command) for target, command in targets))
 
 
-async def send_override_signal(client: Client, workflow_id: str, command: Command) -> None:
-    """Send a command as the Temporal UI does: nobody waits, and a refusal goes to the timeline. Raises RPCError."""
-    document = command.model_dump(mode="json", exclude_none=True)
-    await client.get_workflow_handle(workflow_id).signal("override", document)
-
-
 async def _update(client: Client, workflow_id: str, command: Command, seconds: float) -> tuple[CommandOutcome, str]:
     handle = client.get_workflow_handle(workflow_id)
     try:

@@ -147,13 +147,13 @@ class ProcessGroup:
         old = self._processes[name]
         return self.start(name, old.argv, old.env, old.log_path, user=old.user, stop_signal=old.stop_signal)
 
-    def stop_all(self, grace: float = STOP_GRACE_SECONDS) -> None:
+    def stop_all(self) -> None:
         """Stop every child, the last started first, because later ones depend on earlier ones."""
         for name in reversed(list(self._processes)):
-            self.stop(name, grace)
+            self.stop(name)
 
 
-def free_port(host: str = "127.0.0.1") -> int:
+def free_port() -> int:
     """A port that nobody listens on now, between 10,000 and 32,767.
 
     Below the range that the system hands to outgoing connections, so that it stays free across a restart; Temporal's
@@ -163,7 +163,7 @@ def free_port(host: str = "127.0.0.1") -> int:
         port = random.randrange(FIRST_PORT, END_OF_PORTS)  # noqa: S311
         with socket.socket() as probe:
             try:
-                probe.bind((host, port))
+                probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port

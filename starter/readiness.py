@@ -78,14 +78,12 @@ def _unknown_plugins(configuration: Configuration, loaded: Mapping[str, Mapping[
             yield _error(area, "plugin", f"there is no {group} plugin {plugin}", remedy)
 
 
-def secret_findings(
-    configuration: Configuration, *, webhooks: bool = False, environment: Mapping[str, str] = os.environ
-) -> list[Finding]:
+def secret_findings(configuration: Configuration, *, webhooks: bool = False) -> list[Finding]:
     """Check that every credential the configuration names is in the environment; ``webhooks`` adds those of the API."""
     findings = [
         finding
         for area, variable, needed in _named_secrets(configuration, webhooks=webhooks)
-        if not environment.get(variable)
+        if not os.environ.get(variable)
         for finding in [_missing_secret(area, variable, needed=needed)]
     ]
     return findings or [_ok("secrets", "environment", "all set")]

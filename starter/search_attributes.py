@@ -67,15 +67,17 @@ def remedy(comparison: Comparison, namespace: str) -> str:
     return "; ".join(commands)
 
 
-async def ensure(client: Client, *, seconds: float = USABLE_SECONDS) -> None:
+async def ensure(client: Client) -> None:
     """Register what is missing and wait until all of it can be used. Raises SearchAttributesError where it can't be."""
     comparison = await compare(client)
     if comparison.missing:
         await _add(client, comparison)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + USABLE_SECONDS
     while not await _usable(client):
         if time.monotonic() > deadline:
-            raise SearchAttributesError(f"the search attributes are not usable after {seconds:.0f} s: start again")
+            raise SearchAttributesError(
+                f"the search attributes are not usable after {USABLE_SECONDS:.0f} s: start again"
+            )
         await asyncio.sleep(POLL_SECONDS)
 
 

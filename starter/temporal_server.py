@@ -75,7 +75,6 @@ def temporal_dev_server(
     db_file: Path | None = None,
     ui: bool = False,
     port: int | None = None,
-    ui_port: int | None = None,
     processes: ProcessGroup | None = None,
 ) -> Iterator[TemporalServer]:
     """A dev server until the context ends, with its histories in `db_file` or, without one, in memory only.
@@ -92,7 +91,7 @@ def temporal_dev_server(
     with nullcontext(processes) if processes else ProcessGroup() as group:
         for attempts_left in reversed(range(1 if port else PORT_ATTEMPTS)):
             grpc_port = port or free_port()
-            web_port = (ui_port or free_port()) if ui else None
+            web_port = free_port() if ui else None
             try:
                 server = _start(group, _command(program, grpc_port, web_port, db_file), grpc_port, web_port, log_path)
                 break

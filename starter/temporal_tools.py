@@ -162,7 +162,7 @@ def _download(start: Callable[[], Awaitable[WorkflowEnvironment]], folder: Path)
 def _build_cli(target: Path, announce: Announce) -> None:
     if not shutil.which("go"):
         raise StepFailedError("Go, which could build it, is not installed")
-    announce(f"Temporal server: building {CLI_MODULE} with Go, once: two minutes, more on a busy machine")
+    announce(f"Temporal server: building {CLI_MODULE} with Go, once: ten minutes, more on a busy machine")
     _announce_disk_space(announce)
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="build-") as folder:
         command = ["go", "install", "-ldflags", "-s -w", CLI_MODULE]

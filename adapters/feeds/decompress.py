@@ -39,13 +39,13 @@ BROKEN_ZIP = (
 )
 
 
-def peeked(pieces: Iterable[bytes], size: int = START) -> tuple[bytes, Iterator[bytes]]:
+def peeked(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """Look at the first bytes; returns them and an iterator over all pieces, the first ones included."""
     rest = iter(pieces)
     start = b""
     for piece in rest:
         start += piece
-        if len(start) >= size:
+        if len(start) >= START:
             break
     return start, chain((start,) if start else (), rest)
 

@@ -91,6 +91,7 @@ class Vendor:
     late: list[SupplierOrder] = field(default_factory=list)
     faults: dict[str, Fault] = field(default_factory=dict)
     spoilt: int = 0
+    shown: int = 0  # entries that a look-up shows, where it lags
     walks: Counter[FeedKind] = field(default_factory=Counter)
 
     def take(self, order: SupplierOrder) -> Entry:
@@ -144,6 +145,9 @@ class Vendor:
         entry = self.find(number)
         assert entry is not None
         entry.said, entry.times_said = list(lines), entry.times_said + 1
+
+    def show(self) -> None:
+        self.shown = len(self.entries)
 
     def let_arrive(self, _count: int) -> None:
         while self.late:
@@ -338,6 +342,7 @@ def world_of(port: type[Correct], **changes: Any) -> SupplierWorld:
         "ship": vendor.ship,
         "decline": vendor.decline,
         "answer": vendor.answer,
+        "after_visibility": vendor.show,
         "wait_for_orders": vendor.let_arrive,
         "webhook": webhook,
         "feeds": port.feeds,

@@ -20,7 +20,7 @@ from models.suppliers import SupplierOrderStatus
 from tests.adapters import wrong_orders, wrong_wires
 from tests.adapters.correct_partner import CorrectPartner, partner_world
 from tests.adapters.correct_supplier import FIVE, Correct, Entry, world_of
-from tests.adapters.wrong import WRONG, Blind, Keyed, StockOnly, Wrong
+from tests.adapters.wrong import WRONG, Blind, Keyed, Lagging, StockOnly, Wrong
 
 FILLED_BY = (wrong_orders, wrong_wires)  # importing them fills the register
 
@@ -72,7 +72,7 @@ def world_around(port: type[Any], **changes: Any) -> Callable[[], SupplierWorld]
     return lambda: build(port, **changes)
 
 
-@pytest.mark.parametrize("port", [Correct, Keyed, Blind, StockOnly, CorrectPartner])
+@pytest.mark.parametrize("port", [Correct, Keyed, Blind, Lagging, StockOnly, CorrectPartner])
 def test_of_a_correct_adapter_the_suite_says_nothing(port: type[Any]) -> None:
     assert failing(contract_of(port), world_around(port)) == set()
 

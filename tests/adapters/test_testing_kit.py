@@ -4,9 +4,15 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
-from dropwright.testing.simulated import Simulated
+from adapters.errors import Unavailable
+from adapters.suppliers.btswholesaler.adapter import PLUGIN
+from dropwright.testing.simulated import Simulated, http_world
+from sandbox.btswholesaler import DEFAULT_TOKEN, create_app
+from sandbox.catalogue import UNKNOWN_EAN, plain_eans
+
+ARTICLES = {"eans": plain_eans()[:3], "unknown_ean": UNKNOWN_EAN}
 
 
 def test_the_pytest_plugin_is_there_without_being_named(pytestconfig: pytest.Config) -> None:
@@ -34,3 +40,23 @@ def test_a_simulator_that_does_not_know_a_call_is_said_so(dropwright_serve: Call
     ):
         with pytest.raises(httpx.HTTPStatusError):
             call()
+
+
+def test_a_method_whose_calls_are_not_named_is_said_so(dropwright_nowhere: str) -> None:
+    with pytest.raises(AssertionError, match="which calls does fetch_stock make"):
+        Simulated(dropwright_nowhere, {}).spoil("fetch_stock", "hang")
+
+
+def test_a_fault_that_no_call_meets_is_said_so(dropwright_serve: Callable[[object], str]) -> None:
+    url = dropwright_serve(create_app())
+    operations = {"probe": "userdata", "fetch_stock": "stok"}
+    with http_world(PLUGIN, url, path="/v1/api", secret=DEFAULT_TOKEN, operations=operations, **ARTICLES) as world:
+        world.spoil("fetch_stock", "reset_before")
+        with pytest.raises(AssertionError, match="no call was spoilt"), world.failing(Unavailable):
+            world.port.fetch_stock(world.eans[:1])
+
+
+def test_a_ledger_of_another_shape_is_said_so(dropwright_serve: Callable[[object], str]) -> None:
+    url = dropwright_serve(JSONResponse([]))
+    with pytest.raises(AssertionError, match="answers /_sandbox/ledger with"):
+        Simulated(url, {}).orders()

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from models.feeds import FeedKind
-from models.suppliers import DoubtMeans, SupplierOrder
+from models.suppliers import DoubtMeans, Lookup, LookupVerdict, SupplierOrder
 from tests.adapters.correct_supplier import CAPABILITIES, Correct, Entry
 
 
@@ -45,6 +46,16 @@ class Blind(Correct):
     """A supplier that keeps no number of ours, cancels nothing and takes no test orders."""
 
     capabilities = CAPABILITIES.model_copy(update={"doubt": DoubtMeans.NONE, "cancel": False, "test_orders": False})
+
+
+class Lagging(Correct):
+    """A supplier whose look-up shows an order after a while only."""
+
+    capabilities = CAPABILITIES.model_copy(update={"visibility_delay": timedelta(minutes=2)})
+
+    def find_order(self, order: SupplierOrder) -> Lookup:
+        found, visible = super().find_order(order), self.vendor.entries[: self.vendor.shown]
+        return found if order in [entry.order for entry in visible] else Lookup(verdict=LookupVerdict.ABSENT)
 
 
 class StockOnly(Correct):

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,18 @@ def test_what_a_service_waits_for_exists_and_can_be_waited_for() -> None:
             wanted = "service_completed_successfully" if name in ONE_SHOTS else "service_healthy"
             assert condition == {"condition": wanted}
             assert name in ONE_SHOTS or "healthcheck" in SERVICES[name]
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_any_secret_that_a_configuration_names_reaches_every_process(name: str) -> None:
+    assert OURS[name]["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_the_image_has_every_package_of_the_distribution() -> None:
+    packaged = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert set(packaged["only-include"]) <= set(" ".join(copied).split())
 
 
 def test_no_secret_has_a_value_in_the_file() -> None:

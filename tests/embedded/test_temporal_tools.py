@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -111,6 +112,17 @@ def test_a_failed_build_leaves_nothing_and_says_what_to_install(programs: Path, 
 def test_without_go_the_last_error_says_what_to_install(programs: Path) -> None:
     with pytest.raises(ToolUnavailableError, match=r"Go, which could build it, is not installed.*Install the Temporal"):
         ensure_temporal_cli(print)
+
+
+def test_a_demo_without_a_temporal_server_ends_with_what_to_install(programs: Path) -> None:
+    dropwright = Path(sys.executable).with_name("dropwright")
+
+    demo = subprocess.run([dropwright, "demo", "--exit"], capture_output=True, text=True)
+
+    assert demo.returncode == 1
+    assert demo.stderr == ""
+    assert "the demo can't go on: no Temporal server" in demo.stdout.splitlines()[-1]
+    assert "Install the Temporal CLI" in demo.stdout
 
 
 def test_without_java_the_last_error_says_what_to_install(programs: Path) -> None:

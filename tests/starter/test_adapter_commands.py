@@ -131,6 +131,23 @@ def test_a_suite_that_fails_is_exit_code_1_with_the_names_of_its_checks(site: Pa
     assert report["failed"] == ["test_a_feed_that_is_not_there_is_refused"]
 
 
+def test_the_suite_is_that_of_the_package_wherever_one_stands(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    command = [sys.executable, "-P", "-m", "starter.cli", "adapter", "test", "acme-trade", "--only", "probe"]
+    done = subprocess.run(
+        command, env=environment_with(site), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "report.xml" not in done.stdout
+
+
+def test_a_word_that_no_check_has_in_its_name_is_said_so(site: Path) -> None:
+    done = foreign(site, "test", "acme-trade", "--only", "nonsense")
+    assert done.returncode == 1
+    assert "no check of acme-trade has 'nonsense' in its name" in done.stderr
+
+
 def test_installed_adapters_are_listed_with_what_they_can_do(site: Path) -> None:
     listed = {row["adapter"]: row for row in json.loads(foreign(site, "list", "--json").stdout)}
     ours, theirs = listed["btswholesaler"], listed["acme-trade"]
@@ -173,6 +190,14 @@ def test_an_account_that_is_away_fails_each_check_by_itself(cli: CommandLine, da
     report = cli.json("adapter", "test", "btswholesaler", "--against", "account", code=1)
     assert "it serves us" in report["failed"]
     assert "NotSent" in report["outcomes"][0]["said"]
+
+
+def test_settings_that_an_adapter_does_not_take_are_said_so(cli: CommandLine, database: Database) -> None:
+    options = {"options": {"colour": "red"}, "base_url": nowhere(), "metafield_namespace": "bts"}
+    apply_configuration(database, suppliers={"bts": SETTINGS | options}, routing={"priority": ["bts"]})
+    refused = cli.run("adapter", "test", "btswholesaler", "--against", "account")
+    assert refused.exit_code == 1
+    assert "does not take these settings: supplier bts: no such options: colour" in refused.stderr
 
 
 def test_which_account_is_meant_must_be_said_where_there_are_two(cli: CommandLine, database: Database) -> None:

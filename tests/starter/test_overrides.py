@@ -7,7 +7,7 @@ from temporalio.client import Client
 from adapters.database.commands import CommandOutcome
 from adapters.database.engine import Database
 from models.commands import Command
-from starter.overrides import Outcome, Target, batch, send_command, send_override_signal
+from starter.overrides import Outcome, Target, batch, send_command
 from tests.starter.conftest import Background
 from tests.starter.world import Shop, start_stand_in
 
@@ -150,13 +150,3 @@ def test_each_of_a_batch_answers_for_itself(steering: Steering) -> None:
 
     assert [one.outcome for one in outcomes] == [CommandOutcome.ACCEPTED, CommandOutcome.REFUSED]
     assert outcomes[0].command_id != outcomes[1].command_id
-
-
-def test_a_signal_carries_the_command_as_the_temporal_ui_writes_it(steering: Steering) -> None:
-    target = steering.target()
-
-    steering.background.run(
-        send_override_signal(steering.client, target.workflow_id, Command(command="release", actor="ana"))
-    )
-
-    assert steering.taken(target) == [{"command": "release", "actor": "ana"}]

@@ -7,8 +7,8 @@ from tests.starter.feed_runs import configuration, feed
 from worker import Fleet
 
 
-def fleet(configured: Configuration, declared: float | None = None) -> Fleet:
-    port = SimpleNamespace(capabilities=SimpleNamespace(calls_per_second=declared))
+def fleet(configured: Configuration, declared: float | None = None, at_once: int | None = None) -> Fleet:
+    port = SimpleNamespace(capabilities=SimpleNamespace(calls_per_second=declared, concurrent_calls=at_once))
     outside = SimpleNamespace(configuration=configured, supplier=lambda _name: port)
     return Fleet(client=cast("Any", None), registry=cast("Any", None), outside=cast("Any", outside))
 
@@ -21,6 +21,11 @@ def test_a_suppliers_feeds_and_comparisons_leave_its_orders_all_their_slots() ->
     alone = slots(configuration(supplier={"max_concurrent_calls": 1}))[supplier_queue("bts")]
     beside = slots(configuration(stock=feed(), prices=feed(), supplier={"max_concurrent_calls": 1}))
     assert (alone, beside[supplier_queue("bts")]) == (2, 4)
+
+
+def test_an_adapter_that_declares_fewer_calls_at_once_than_are_configured_is_given_no_more() -> None:
+    bts, configured = supplier_queue("bts"), configuration(supplier={"max_concurrent_calls": 5})
+    assert [fleet(configured, at_once=most).wanted()[bts] for most in (None, 2, 9)] == [6, 3, 6]
 
 
 def test_a_suppliers_queue_is_bounded_by_what_is_configured_else_by_what_its_adapter_declares() -> None:
