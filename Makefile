@@ -15,14 +15,15 @@ help: ## what there is to run
 demo: environment ## a simulated shop and ten suppliers, 43 orders, live in the terminal
 	@$(BIN)/dropwright demo $(ARGS)
 
-# Without ARGS: first what can share the machine, in several processes; then the stories that kill, which need it alone.
+# Without ARGS: first what can share the machine, in four processes, as tests mostly wait; then the stories that start and
+# kill whole stacks, two at a time.
 test: environment ## the whole test suite, on real servers started for it
 ifneq ($(strip $(ARGS)),)
 	@$(BIN)/pytest $(ARGS)
 else
-	@$(BIN)/pytest --ignore=tests/e2e -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder; first=$$?; \
+	@$(BIN)/pytest --ignore=tests/e2e -n 4 --dist=loadfile --no-loadscope-reorder; first=$$?; \
 	if [ $$first -gt 1 ]; then exit $$first; fi; \
-	$(BIN)/pytest tests/e2e && exit $$first
+	$(BIN)/pytest tests/e2e -n 2 --dist=loadfile --no-loadscope-reorder && exit $$first
 endif
 
 lint: environment ## ruff's rules and format, and the direction of imports
