@@ -58,10 +58,11 @@ class InstalledPlugins(Mapping[str, Plugin]):
 
     def __getitem__(self, plugin_id: str) -> Plugin:
         """Return a plugin. Raises KeyError where it is not installed, and PluginError where it can't be used."""
-        with self._lock:
-            if plugin_id not in self._loaded:
-                self._look_for(plugin_id)
-            return self._loaded[plugin_id]
+        if plugin_id not in self._loaded:
+            with self._lock:  # only those wait who ask for what is not there: an import may take its time
+                if plugin_id not in self._loaded:
+                    self._look_for(plugin_id)
+        return self._loaded[plugin_id]
 
     def __iter__(self) -> Iterator[str]:
         """Name those that are loaded."""

@@ -39,8 +39,9 @@ DATABASE_THREADS = 20  # as many as the pool has connections
 ANSWER_SECONDS = 4.5  # Shopify gives up after 5
 PAGE_SECONDS = 20.0  # a person waits longer than a shop
 GRACEFUL_SECONDS = 20
+PAGE_THREADS = 6  # of their own: people who look never keep an order waiting
 PUSHES_AT_ONCE = 12  # 10 MiB each
-PUSH_THREADS = 2  # of their own: pushed stock never keeps an order waiting
+PUSH_THREADS = 2  # likewise: pushed stock
 PUSH_SECONDS = 30.0  # to look at 10 MiB and store them
 CLOSING = {"Connection": "close"}
 Answer = TypeVar("Answer")
@@ -113,8 +114,8 @@ def create_app(
         in_time = partial(_in_time, threads, seconds=answer_seconds)
         app.include_router(supplier_routes(supplier_door, deliverer, in_time, _refusal))
 
+    for_people = partial(_in_time, anyio.CapacityLimiter(PAGE_THREADS), seconds=PAGE_SECONDS)
     portal = PortalPages(database, configurations, secrets)
-    for_people = partial(_in_time, threads, seconds=PAGE_SECONDS)
     app.include_router(portal_routes(portal, deliverer, for_people))
 
     pages = CustomerPages(database, configurations, secrets)

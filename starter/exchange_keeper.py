@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.database import exchange_views
 from adapters.database.engine import Database
-from adapters.plugin import InstalledPlugins
+from adapters.plugin import InstalledPlugins, PluginError
 from models.configuration import Configuration
 from models.exchange_steps import ExchangeRequest
 from models.identifiers import ORDERS_QUEUE, exchange_workflow_id
@@ -25,8 +25,13 @@ log = structlog.get_logger(__name__)
 
 
 def speaks_by_documents(adapter: str) -> bool:
-    """Say whether an adapter asks for a document desk."""
-    plugin = _installed().get(adapter)
+    """Say whether an adapter asks for a document desk; one that can't be used asks for nothing, and stops no other."""
+    installed = _installed()
+    try:
+        plugin = installed.get(adapter)
+    except PluginError as error:
+        log.warning("adapter_unusable", adapter=adapter, reason=str(error))
+        return False
     return plugin is not None and plugin.documents
 
 

@@ -1,7 +1,7 @@
 """Reading single fields of a supplier's form. Pure; what can't be meant is said in words, and by the field's name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -66,17 +66,17 @@ def units(form: Form, name: str, ean: str) -> int | None:
     return int(text)
 
 
-def amount(form: Form, name: str, what: str, *, ordered: Decimal | None = None) -> Decimal | None:
+def amount(form: Form, name: str, what: str, *, proposed: Collection[Decimal] = ()) -> Decimal | None:
     """Read an amount with a point or a comma.
 
-    Three decimals could be thousands: that is asked, never guessed, except where the page itself proposed them.
+    Three decimals could be thousands: that is asked, never guessed, except where the page itself has ``proposed`` them.
     """
     text = form.text(name).replace("\u00a0", "").replace(" ", "")
     if not text:
         return None
     found = _AMOUNT.fullmatch(text)
     read = Decimal(f"{found[1]}.{found[2] or 0}") if found else None
-    if found is None or (len(found[2] or "") == 3 and read != ordered):
+    if found is None or (len(found[2] or "") == 3 and read not in proposed):
         raise UnreadableEntryError(f"The {what} can't be read. Please write it like 1234.50.", name)
     return read
 

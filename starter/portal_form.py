@@ -1,8 +1,9 @@
 """From the fields of a supplier's form to an entry. Pure; what can't be meant is said in words for whoever typed it."""
 
 import re
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from adapters.database.portal import PageOrder
 from models.articles import normalise_ean
 from models.exchange import Incoming
+from models.money import Money
 from models.suppliers import SupplierLine
 from starter import portal_fields as fields
 from starter.portal_entries import (
@@ -31,6 +33,7 @@ from starter.portal_fields import Form, UnreadableEntryError, Upload, tidied
 MAX_FIELDS = 4_000  # 500 lines have 7 each
 MAX_FILE = 10 * 1024 * 1024
 REFUSED = "refused:"
+_A_DAY = timedelta(days=1)  # it may be yesterday still where the supplier is
 _EXTENSION = re.compile(r"\.(pdf|xml|png|jpe?g|tiff?|csv|txt)$", re.IGNORECASE)  # of what nothing runs
 
 
@@ -122,19 +125,36 @@ def _wanted(order: PageOrder) -> Iterator[tuple[SupplierLine, int]]:
 
 def _line(form: Form, order: PageOrder, place: int, line: SupplierLine, wanted: int, today: date) -> LineEntry:
     units = _confirmed_units(form, f"units-{place}", line.ean, wanted)
-    cost = line.unit_cost
-    ordered = cost.amount if cost is not None and cost.currency == order.currency else None
-    price = fields.amount(form, f"price-{place}", f"price of {line.ean}", ordered=ordered)
+    if units == wanted:
+        _require_no_rest(form, f"rest-{place}", line, line.quantity - wanted)
+    ordered, proposed = _amounts(order, [line.unit_cost]), _amounts(order, _costs_said(order, line))
+    price = fields.amount(form, f"price-{place}", f"price of {line.ean}", proposed=[*ordered, *proposed])
     return LineEntry(
         ean=line.ean,
         wanted=wanted,
         units=units,
-        price=None if price == ordered else price,
+        price=None if price in ordered else price,
         ships_on=fields.day(form, f"date-{place}", today),
         declined=line.quantity - wanted,
         note=form.text(f"note-{place}")[:LONGEST_NOTE],
         **(_rest(form, place, line, wanted - units, today) if units < wanted else {}),
     )
+
+
+def _amounts(order: PageOrder, costs: Iterable[Money | None]) -> list[Decimal]:
+    return [cost.amount for cost in costs if cost is not None and cost.currency == order.currency]
+
+
+def _require_no_rest(form: Form, name: str, line: SupplierLine, declined: int) -> None:
+    """Refuse a choice for units that are not left; what was refused before may stand on a page that was open since."""
+    chosen = form.text(name)
+    if chosen and not (declined and chosen.startswith(REFUSED)):
+        raise UnreadableEntryError(f"You confirm all of {line.ean}, and say what becomes of others.", name)
+
+
+def _costs_said(order: PageOrder, line: SupplierLine) -> Iterator[Money | None]:
+    """List the prices of earlier answers: the page fills the newest in."""
+    return (said.unit_cost for said in (order.status.lines if order.status else ()) if said.ean == line.ean)
 
 
 def _confirmed_units(form: Form, name: str, ean: str, wanted: int) -> int:
@@ -161,7 +181,7 @@ def _rest(form: Form, place: int, line: SupplierLine, units: int, today: date) -
 
 def _later(form: Form, name: str, ean: str, units: int, today: date) -> date:
     later_on = fields.day(form, name, today)
-    if later_on is None:
+    if later_on is None or later_on < today - _A_DAY:
         raise UnreadableEntryError(f"Please say when the other {units} of {ean} will ship.", name)
     return later_on
 

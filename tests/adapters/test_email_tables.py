@@ -2,7 +2,10 @@
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterator, Mapping
+from email import message_from_bytes
+from email.policy import SMTP
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from adapters.suppliers.email.letter import read_letter
 from adapters.suppliers.email.reading import read_mail
 from models.exchange import DocumentKind, OrderAcknowledged, OrderReceived
 from models.suppliers import SupplierState
-from tests.adapters.mail_letters import LINES, configured, unclear, written
+from tests.adapters.mail_letters import LINES, OURS, configured, unclear, written
 from tests.adapters.mail_world import EANS, MailWorld, mail_world
 
 YES = {"status": "accepted"}
@@ -50,12 +53,11 @@ def table(order_mail: bytes, *filled: dict[str, str], delimiter: str = ",") -> b
 
 
 def answer(order_mail: bytes, text: str, attached: Mapping[str, bytes]) -> Any:
-    reading = read_mail(
-        written(text, attached=attached),
-        profile=configured(),
-        lines_of=lambda _: LINES,
-        order_mail_of=lambda _: order_mail,
-    )
+    return said_in(written(text, attached=attached), order_mail)
+
+
+def said_in(mail: bytes, order_mail: bytes) -> Any:
+    reading = read_mail(mail, profile=configured(), lines_of=lambda _: LINES, order_mail_of=lambda _: order_mail)
     (news,) = reading.news
     return news
 
@@ -127,6 +129,11 @@ def test_an_ean_that_a_spreadsheet_has_spoilt_is_known_by_the_suppliers_own_numb
         [YES | {"po_number": "DW-2-11"}, YES],
         [YES, YES | {"ean": "4.00638E+12"}],
         [YES | {"supplier_sku": "B-9"}, YES],
+        [YES | {"ean": EANS[2]}, YES],
+        [YES | {"ean": "4.00639E+12"}, YES],
+        [YES | {"ship_postcode": "28002"}, YES],
+        [{"status": "backordered", "eta": "2026-01-15"}, YES],
+        [YES | {"eta": "01.03.2026"}, YES],
         [YES | {"remark": "only in red"}, YES],
         [YES | {"line": "2"}, YES],
         [YES | {"ship_city": "Sevilla"}, YES],
@@ -135,6 +142,44 @@ def test_an_ean_that_a_spreadsheet_has_spoilt_is_known_by_the_suppliers_own_numb
 )
 def test_a_table_that_is_not_certain_is_a_persons_to_read(order_mail: bytes, filled: list[dict[str, str]]) -> None:
     assert unclear(filled_in(order_mail, *filled)) == "attachment"
+
+
+@pytest.mark.parametrize("more", [",,\r\n", ",qty\r\n"])
+def test_of_two_columns_under_one_name_none_is_left_out(order_mail: bytes, more: str) -> None:
+    head, *rows = table(order_mail, YES, YES).decode().splitlines()
+    values = [f"{row},only one left," if more == ",,\r\n" else f"{row},{row.split(',')[5]}" for row in rows]
+    body = "\r\n".join([head + more.strip(), *values]).encode()
+    assert unclear(answer(order_mail, "accepted", {"a.csv": body})) == "attachment"
+
+
+def test_a_table_of_very_many_rows_takes_little_memory(order_mail: bytes) -> None:
+    body = table(order_mail, YES, YES) + b"x\r\n" * 300_000
+    tracemalloc.start()
+    try:
+        assert unclear(answer(order_mail, "accepted", {"a.csv": body})) == "attachment"
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_table_in_answer_to_our_wish_to_cancel_is_a_persons_to_read(order_mail: bytes) -> None:
+    mail = written("", attached={"a.csv": table(order_mail, YES, YES)}, In_Reply_To=OURS.replace("<po.", "<cancel."))
+    assert unclear(said_in(mail, order_mail)) == "attachment"
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("csv", "inline"), ("csv", None), ("plain", 'inline; filename="DW-1-11.csv"')]
+)
+def test_a_table_that_is_shown_in_place_is_attached_all_the_same(
+    order_mail: bytes, kind: str, shown: str | None
+) -> None:
+    mail = message_from_bytes(written("accepted"), policy=SMTP)
+    mail.add_attachment(table(order_mail, YES, NO), maintype="text", subtype=kind)
+    *_, paper = mail.iter_parts()
+    del paper["Content-Disposition"]
+    if shown is not None:
+        paper["Content-Disposition"] = shown
+    assert unclear(said_in(mail.as_bytes(), order_mail)) == "attachment"
 
 
 @pytest.mark.parametrize("text", ["accepted", "accepted, 2026-05-01", "rejected"])

@@ -148,6 +148,16 @@ def test_a_line_is_answered(
     assert portal.tasks(order) == []
 
 
+def test_a_price_with_three_decimals_that_the_page_shows_can_be_sent_again(
+    portal: PortalWorld, pages: httpx.Client, order: PurchaseOrderRequest
+) -> None:
+    fill_in(pages, portal.link(order), "answer", {"price-0": "8.1250"})
+    again = fill_in(pages, portal.link(order), "answer", {"date-0": SOON})
+
+    assert again.status_code == 303
+    assert f"confirmed at 8.125 EUR, to ship on {SOON}" in pages.get(portal.link(order)).text
+
+
 def test_the_whole_order_is_refused_with_a_reason_of_the_list_and_words_that_stay_in_the_document(
     portal: PortalWorld, pages: httpx.Client, order: PurchaseOrderRequest
 ) -> None:

@@ -18,6 +18,7 @@ from tests.intake.portal_world import (
 OTHER = "8411061999999"
 TODAY = datetime.now(UTC).date()
 SOON, LATER = str(TODAY + timedelta(days=2)), str(TODAY + timedelta(days=20))
+OVER = str(TODAY - timedelta(days=300))
 NASTY = "\"><script>alert(1)</script>&amp;' ={{ 7*7 }}"
 
 
@@ -127,6 +128,9 @@ def test_a_file_may_have_ten_megabytes_and_no_more(
         ("answer", {"units-0": "3"}, "becomes of the other 2"),
         ("answer", {"units-0": "3", "rest-0": "refused:nonsense"}, "choose a reason"),
         ("answer", {"units-0": "3", "rest-0": "later"}, "will ship"),
+        ("answer", {"units-0": "3", "rest-0": "later", "later-0": OVER}, "will ship"),
+        ("answer", {"rest-0": "refused:out_of_stock"}, "what becomes of others"),
+        ("answer", {"rest-0": "later", "later-0": LATER}, "what becomes of others"),
         ("answer", {"units-0": "3", "rest-0": "instead", "instead-0": f" {ARTICLE} "}, "which article"),
         ("answer", {"price-0": "1.234"}, "1234.50"),
         ("answer", {"price-0": "1,234.50"}, "1234.50"),

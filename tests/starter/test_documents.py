@@ -12,6 +12,7 @@ from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.exchange import Documents
 from adapters.database.views import OrderRecord
+from adapters.plugin import InstalledPlugins, PluginError
 from models.exchange import (
     DocumentKind,
     DocumentState,
@@ -219,6 +220,17 @@ def test_a_round_is_asked_for_only_where_documents_are_exchanged(
 def test_our_own_adapters_say_whether_they_speak_by_documents() -> None:
     assert not speaks_by_documents("btswholesaler")
     assert not speaks_by_documents("unheard-of")
+
+
+def test_an_adapter_that_can_not_be_used_takes_no_other_suppliers_exchange_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def torn(_: InstalledPlugins, plugin_id: str) -> None:
+        raise PluginError(f"plugin {plugin_id} of torn-for-dropwright can't be imported")
+
+    monkeypatch.setattr(InstalledPlugins, "_look_for", torn)
+    assert not speaks_by_documents("torn")
+    assert speaks_by_documents("edi-x12")
 
 
 def suppliers(**enabled: bool) -> dict[str, Any]:

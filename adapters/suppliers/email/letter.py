@@ -22,6 +22,7 @@ MOST_HEADER = 20_000
 TRUNCATED = "X-Dropwright-Truncated"  # how large a mail was of which only the headers were read
 MULTIPLE = re.compile(rb"multipart/|message/rfc822|message/global", re.IGNORECASE)
 MAIL_SERVERS = frozenset(("mailer-daemon", "postmaster"))
+BODIES = ("text/plain", "text/html")
 RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 MOJIBAKE = re.compile("Ã[\x80-\xbf\u0152-\u2122]|â€")
 
@@ -178,9 +179,13 @@ def _parts(mail: Message) -> Iterator[Message]:
 
 
 def _is_attached(part: Message) -> bool:
-    if part.get_content_disposition() == "attachment" or part.get_content_maintype() == "message":
+    """Say whether a part is a paper. Some programs show papers in place; pictures in place are logos of signatures."""
+    kind = part.get_content_maintype()
+    if part.get_content_disposition() == "attachment" or kind == "message":
         return True
-    return part.get_content_maintype() not in ("text", "image")
+    if kind == "text":
+        return part.get_content_type() not in BODIES or bool(part.get_filename())
+    return kind != "image"
 
 
 def _text(parts: list[Message]) -> str:

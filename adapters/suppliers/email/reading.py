@@ -95,7 +95,7 @@ def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf, order_mail_o
     order_mail = order_mail_of(number)
     attached = foreign(letter.attachments, order_mail)
     if attached and verdict.meaning in OTHERS_SAY:
-        return _of_table(number, verdict, attached, order_mail, profile)
+        return _of_table(number, verdict, _filled_in(letter, attached, order_mail, profile), len(attached))
     return _told(number, verdict, lines_of)
 
 
@@ -120,22 +120,31 @@ def _returned(report: Report) -> PartnerNews | None:
     return Unclear(number=number, reason="bounced", detail=f"status {status}" if status else "")
 
 
-def _of_table(
-    number: str, verdict: Verdict, attached: Sequence[Attachment], order_mail: bytes, profile: EmailProfile
-) -> PartnerNews:
-    """Read our own table as it was filled in; any other paper, or a text that says something else, is a person's."""
-    lines: tuple[AcknowledgedLine, ...] = ()
-    if len(attached) == 1:
-        with suppress(UncertainTable):
-            lines = read_table(attached[0], order_mail, profile)
+def _filled_in(
+    letter: Letter, attached: Sequence[Attachment], order_mail: bytes, profile: EmailProfile
+) -> tuple[AcknowledgedLine, ...]:
+    """Read our own table as it was filled in; () for any other paper, and in answer to our wish to cancel.
+
+    There, "accepted" may mean the cancellation.
+    """
+    if len(attached) != 1 or asks_to_cancel(letter.references):
+        return ()
+    with suppress(UncertainTable):
+        written_on = letter.sent_at.date() if letter.sent_at else None
+        return read_table(attached[0], order_mail, profile, written_on=written_on)
+    return ()
+
+
+def _of_table(number: str, verdict: Verdict, lines: Sequence[AcknowledgedLine], papers: int) -> PartnerNews:
+    """Take our table at its word; without ``lines``, or beside a text that says something else, it is a person's."""
     said = {line.status for line in lines}
     agrees = verdict.meaning in (Meaning.EMPTY, Meaning.ATTACHED) or (
         verdict == Verdict(Meaning.ACCEPTED) and said == {LineStatus.ACCEPTED}
     )
     if not lines or not agrees:
-        return Unclear(number=number, reason="attachment", detail=f"{len(attached)} attached")
+        return Unclear(number=number, reason="attachment", detail=f"{papers} attached")
     state = SupplierState.CANCELLED if said == {LineStatus.REJECTED} else SupplierState.ACKNOWLEDGED
-    return OrderAcknowledged(number=number, state=state, status_text="our table, filled in", lines=lines)
+    return OrderAcknowledged(number=number, state=state, status_text="our table, filled in", lines=tuple(lines))
 
 
 def _told(number: str, verdict: Verdict, lines_of: LinesOf) -> PartnerNews:
