@@ -39,6 +39,7 @@ def said(quantity: int = 3, ean: str = "4006381333931", **more: object) -> Ackno
         ([said(ean=" 4006381333931 ")], ()),
         ([said(unit_cost=eur("10.20"))], ()),  # two percent, exactly
         ([said(unit_cost=eur("9.00"))], ()),
+        ([said(unit_cost=eur("10.2150"))], ("3 x 4006381333931: 10.215 EUR each instead of 10.00 EUR",)),
         ([said(unit_cost=eur("10.21"))], ("3 x 4006381333931: 10.21 EUR each instead of 10.00 EUR",)),
         ([said(unit_cost=eur("10", "USD"))], ("3 x 4006381333931: 10.00 USD each, 10.00 EUR was planned",)),
         ([said(1, "8411061123456", unit_cost=eur("99"))], ()),  # nothing was planned: nothing to compare

@@ -74,9 +74,15 @@ def _price_change(what: str, planned: Money | None, asked: Money | None, rules: 
     if planned is None or asked is None:
         return ""
     if planned.currency != asked.currency:
-        return f"{what}: {asked} each, {planned} was planned"
+        return f"{what}: {_exact(asked)} each, {_exact(planned)} was planned"
     limit = planned.amount * (_WHOLE + rules.price_tolerance) / _WHOLE
-    return f"{what}: {asked} each instead of {planned}" if asked.amount > limit else ""
+    return f"{what}: {_exact(asked)} each instead of {_exact(planned)}" if asked.amount > limit else ""
+
+
+def _exact(money: Money) -> str:
+    """Write it to its last digit, for what is approved in these words is approved: ``12.375 EUR``, ``89.50 EUR``."""
+    to_the_cent = round(money.amount, 2)
+    return str(money) if to_the_cent == money.amount else f"{money.amount.normalize():f} {money.currency}"
 
 
 def _backorder(what: str, expected_on: date | None, rules: Acknowledging, today: date) -> str:
