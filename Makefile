@@ -15,9 +15,10 @@ help: ## what there is to run
 demo: environment ## a simulated shop and ten suppliers, 43 orders, live in the terminal
 	@$(BIN)/dropwright demo $(ARGS)
 
-# Without ARGS: first what can share the machine, in four processes, as tests mostly wait; then the stories that start and
-# kill whole stacks, two at a time.
+# The servers come first and apart: building one may take longer than a test may. Without ARGS: what can share the
+# machine, in four processes, as tests mostly wait; then the stories that start and kill whole stacks, two at a time.
 test: environment ## the whole test suite, on real servers started for it
+	@$(BIN)/python -m tests.programs
 ifneq ($(strip $(ARGS)),)
 	@$(BIN)/pytest $(ARGS)
 else

@@ -218,10 +218,12 @@ class ReleaseActivities:
 
     async def _let_go(self, incident: Incident, orders: Sequence[tuple[int, str]]) -> None:
         """Tell orders to go on; one told twice, because we ended in between, finds the way open or waits again."""
-        event = SupplierRecovered(event_id=f"incident:{incident.id}:{now():%Y%m%dT%H%M%S.%f}")
+        at = now()
+        event = SupplierRecovered(event_id=f"incident:{incident.id}:{at:%Y%m%dT%H%M%S.%f}")
         for purchase_order_id, workflow_id in orders:
+            await self._run(partial(self._release, incident, purchase_order_id, at))
             await self._tell(workflow_id, event)
-            await self._run(partial(self._note, incident, purchase_order_id))
+            await self._run(partial(self._note, incident, purchase_order_id, at))
 
     async def _tell(self, workflow_id: str, event: SupplierRecovered) -> None:
         handle = self._client.get_workflow_handle(workflow_id)
@@ -231,8 +233,12 @@ class ReleaseActivities:
             if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended, and waits for nothing
                 raise
 
-    def _note(self, incident: Incident, purchase_order_id: int, tx: Transaction) -> None:
-        incident_orders.let_go(tx, incident.id, purchase_order_id, now=now())
+    def _release(self, incident: Incident, purchase_order_id: int, at: datetime, tx: Transaction) -> None:
+        incident_orders.release(tx, incident.id, purchase_order_id, now=at)
+
+    def _note(self, incident: Incident, purchase_order_id: int, at: datetime, tx: Transaction) -> None:
+        if not incident_orders.let_go(tx, incident.id, purchase_order_id, released_at=at):
+            return
         key = f"purchase-order:{purchase_order_id}:{TaskCategory.SUPPLIER_UNREACHABLE}"
         tasks.close_for(tx, key, answer="the supplier serves us again", now=now())
 

@@ -210,8 +210,9 @@ class PurchaseOrderWorkflow(Withdrawing):
         return False
 
     def _look_on(self) -> None:
-        """Give the supplier its whole plan from now on: what a person needs to decide is not its time."""
+        """Give the supplier all of its time from now on: what a person needs to decide is none of it."""
         spent = workflow.now() - self._confirmed_at()
+        self._looks = tracking_plan.reaching(self._looks, spent + self._profile.acknowledgement_deadline)
         self._plan = tracking_plan.reaching(self._plan, spent + sum(self._profile.tracking_plan, timedelta()))
 
     def _answered_to_stop(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, Update, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
@@ -50,26 +50,36 @@ def waiting_orders(tx: Transaction, incident_id: int, limit: int) -> list[tuple[
     return [(row.id, row.workflow_id) for row in tx.execute(query)]
 
 
-def let_go(tx: Transaction, incident_id: int, purchase_order_id: int, *, now: datetime) -> None:
-    """Note that an order was told to go on."""
-    letting = update(incident_orders).where(
+def release(tx: Transaction, incident_id: int, purchase_order_id: int, *, now: datetime) -> None:
+    """Note, before it is told, that an order may go on: its lifecycle may be quicker than we are. It still waits."""
+    tx.execute(_one(incident_id, purchase_order_id).values(released_at=now))
+
+
+def let_go(tx: Transaction, incident_id: int, purchase_order_id: int, *, released_at: datetime) -> bool:
+    """Note that an order was told to go on. False where it has felt the incident again since, and waits for its turn."""
+    # The incident first, as who joins it does.
+    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(drained_at=released_at))
+    letting = _one(incident_id, purchase_order_id).where(incident_orders.c.released_at == released_at)
+    return tx.execute(letting.values(waiting=False)).rowcount == 1
+
+
+def _one(incident_id: int, purchase_order_id: int) -> Update:
+    return update(incident_orders).where(
         incident_orders.c.incident_id == incident_id, incident_orders.c.purchase_order_id == purchase_order_id
     )
-    tx.execute(letting.values(waiting=False, released_at=now))
-    tx.execute(update(incidents).where(incidents.c.id == incident_id).values(drained_at=now))
 
 
 def under_way(tx: Transaction, incident_id: int, *, since: datetime) -> int:
-    """Count the orders that were let go since then and whose submission has come to no end yet."""
-    going = purchase_orders.c.submission.in_([SubmissionState.READY, SubmissionState.SENDING])
+    """Count the orders that were let go since then and whose submission has come to no end yet; a doubt is none."""
+    going = purchase_orders.c.submission.in_([SubmissionState.READY, SubmissionState.SENDING, SubmissionState.UNKNOWN])
     query = _let_go_since(incident_id, since).where(going, purchase_orders.c.ended_at.is_(None))
     return int(tx.execute(query).scalar_one())
 
 
 def came_through(tx: Transaction, incident_id: int, *, since: datetime) -> bool:
-    """Say whether an order that was let go since then is placed, or has come to an end otherwise."""
-    through = or_(purchase_orders.c.submission == SubmissionState.PLACED, purchase_orders.c.ended_at.is_not(None))
-    return tx.execute(_let_go_since(incident_id, since).where(through)).scalar_one() > 0
+    """Say whether an order that was let go since then is placed: one that was cancelled, or short, proves nothing."""
+    placed = purchase_orders.c.submission == SubmissionState.PLACED
+    return tx.execute(_let_go_since(incident_id, since).where(placed)).scalar_one() > 0
 
 
 def _let_go_since(incident_id: int, since: datetime) -> Select[int]:

@@ -55,6 +55,18 @@ def test_once_the_one_that_tries_is_taken_the_others_follow(world: World, desk: 
     assert world.tasks() == []
 
 
+def test_an_order_that_is_quicker_than_our_books_tries_the_account_all_the_same(world: World, desk: Desk) -> None:
+    order = world.quoted(1)
+    world.bts.on_place = out_of_money
+    attempt(world, order)
+    world.bts.on_place = lambda _order: None
+    tried: list[StepVerdict] = []
+    desk.temporal.on_signal = lambda _workflow: tried.append(attempt(world, order, START + TRY))
+    assert desk.let_one_try(START + TRY) == ""
+    assert tried == [StepVerdict.DONE]
+    assert desk.tend(HELD, at=START + TRY).open is False
+
+
 def test_an_account_that_nobody_waits_for_any_more_is_tried_by_the_next_order(world: World, desk: Desk) -> None:
     order = world.quoted(1)
     world.bts.on_place = out_of_money

@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 
 from activities import outages
+from adapters.database import purchase_orders
 from adapters.errors import AuthenticationFailed, Doubtful, NotSent
+from models.contracts import StepVerdict
+from models.statuses import PurchaseOrderState
 from models.suppliers import SupplierOrder
 from tests.activities.incident_desk import HELD, MINUTE, PROBE, TRY, Desk, attempt, goes_down, out_of_money
 from tests.activities.world import HOUR, START, World, ref
@@ -54,10 +57,55 @@ def test_a_supplier_that_answers_questions_and_loses_orders_has_few_of_them_in_d
     at = START + MINUTE + PROBE
     desk.probe(at)
     for number, order in enumerate(orders):
-        desk.drain(at + number * SECOND)
-        attempt(world, order, at + number * SECOND)
+        desk.drain(at + number * 3 * MINUTE)
+        attempt(world, order, at + number * 3 * MINUTE)
     assert len(desk.temporal.told) == len(world.bts.placed) == 3
-    assert desk.tend(at=at + MINUTE).down
+    assert desk.tend(at=at + HOUR).down
+
+
+def test_an_order_in_doubt_holds_up_the_others_for_two_minutes(world: World, desk: Desk) -> None:
+    def lost(_: SupplierOrder) -> None:
+        raise Doubtful("setCreateOrder: no usable answer", code="ReadError")
+
+    orders = [world.quoted(1) for _ in range(3)]
+    goes_down(world, *orders)
+    world.bts.on_stock, world.bts.on_place = lambda: None, lost
+    at = START + MINUTE + PROBE
+    desk.probe(at)
+    desk.drain(at)
+    attempt(world, orders[0], at)
+    desk.drain(at + 2 * SECOND)
+    assert len(desk.temporal.told) == 1
+    desk.drain(at + 3 * MINUTE)
+    assert len(desk.temporal.told) == 2
+
+
+def test_an_order_that_was_cancelled_as_it_went_first_proves_nothing(world: World, desk: Desk) -> None:
+    orders = [world.quoted(1) for _ in range(4)]
+    goes_down(world, *orders)
+    at = START + MINUTE + PROBE
+    desk.probe(at)
+    desk.drain(at)
+    with world.database.begin() as tx:
+        purchase_orders.end(tx, orders[0].purchase_order_id, PurchaseOrderState.CANCELLED, now=at)
+    desk.drain(at + SECOND)
+    assert len(desk.temporal.told) == 2
+
+
+def test_an_order_that_feels_the_outage_again_before_it_was_noted_as_let_go_goes_on_waiting(
+    world: World, desk: Desk
+) -> None:
+    def fails_again(_: str) -> None:
+        with world.database.begin() as tx:
+            tx.exec_driver_sql("UPDATE incidents SET recovered_at = NULL")
+        assert attempt(world, order, at) is StepVerdict.DOWN
+
+    order, at = world.quoted(1), START + MINUTE + PROBE
+    goes_down(world, order)
+    desk.probe(at)
+    desk.temporal.on_signal = fails_again
+    desk.drain(at)
+    assert desk.waiting() == 1
 
 
 def test_nobody_tries_a_held_account_while_nothing_at_all_can_be_asked_there(world: World, desk: Desk) -> None:

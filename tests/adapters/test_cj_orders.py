@@ -240,6 +240,14 @@ def test_an_order_that_is_not_seen_yet_is_called_off_all_the_same(ports: Ports, 
     assert [one["status"] for one in ledger(url)["drafts"]] == ["CANCELLED"]
 
 
+def test_an_order_that_is_neither_seen_nor_deleted_is_not_called_off(ports: Ports, url: str) -> None:
+    port = ports(payment="manual")
+    change(url, "settings", {"visibility_seconds": 60})
+    placed = port.place_order(order())
+    change(url, f"orders/{placed.supplier_number}", {"status": "UNSHIPPED"})
+    assert port.cancel_order(placed.supplier_number) is Cancellation.REQUESTED
+
+
 def test_what_a_person_has_paid_can_not_be_called_off(ports: Ports, url: str) -> None:
     port = ports(payment="manual")
     placed = port.place_order(order())

@@ -19,7 +19,7 @@ from models.calls import CallRecord
 from models.exchange import LookAgain, OrderAcknowledged, OrderShipped
 from models.feeds import FeedKind
 from models.findings import Severity
-from models.suppliers import Arrival, LookupVerdict, SupplierLine, SupplierOrder, SupplierState
+from models.suppliers import Arrival, Cancellation, LookupVerdict, SupplierLine, SupplierOrder, SupplierState
 from sandbox.anyrest import AUTHENTICATIONS, CLIENT_ID, DEFAULT_TOKEN, create_app
 from sandbox.catalogue import plain_eans
 from tests.adapters import generic_rest
@@ -96,6 +96,14 @@ def test_an_order_that_meets_an_ended_token_was_not_sent(
         port.place_order(quoted)
     port.place_order(quoted)
     assert len(HTTP.get(f"{url}/_sandbox/ledger").json()["orders"]) == 1
+
+
+def test_a_cancel_that_is_answered_in_no_way_we_know_stays_open(url: str, port: GenericRest) -> None:
+    quoted = order(port.quote_shipping(MADRID, [SupplierLine(ean=FIRST, quantity=1)])[0].quote_id)
+    placed = port.place_order(quoted)
+    rule = {"operation": "/cancellation", "kind": "error", "status": 418}
+    HTTP.post(f"{url}/_sandbox/faults", json={"rules": [rule]}).raise_for_status()
+    assert port.cancel_order(placed.supplier_number) is Cancellation.REQUESTED
 
 
 def test_an_order_for_which_no_token_can_be_had_was_not_sent(url: str, port: GenericRest) -> None:

@@ -10,6 +10,7 @@ DAY = 24 * HOUR
 PLAIN = WorkingCalendar()
 HOLIDAY = WorkingCalendar(holidays=(date(2026, 3, 9),))
 CUT_OFF = WorkingCalendar(cut_off=time(15))
+MADRID = WorkingCalendar(time_zone="Europe/Madrid")
 
 
 def at(day: int, hour: int) -> datetime:
@@ -29,6 +30,8 @@ def at(day: int, hour: int) -> datetime:
         (at(5, 9), 3 * DAY, PLAIN, at(10, 9)),
         (at(2, 14), 4 * HOUR, CUT_OFF, at(2, 18)),
         (at(2, 16), 4 * HOUR, CUT_OFF, at(3, 20)),
+        # In Madrid the clocks are set forward on the 29th: half past midnight is an hour earlier by UTC from then on.
+        (datetime(2026, 3, 26, 23, 30, tzinfo=UTC), DAY, MADRID, datetime(2026, 3, 29, 22, 30, tzinfo=UTC)),
     ],
 )
 def test_a_promise_is_due_in_the_suppliers_working_days(

@@ -79,6 +79,7 @@ def _common(channel: str) -> dict[str, Any]:
         "acknowledgement_deadline": "2m",
         "exchange_every": "1s",
         "calls_per_second": 1000,
+        "outages": harness.OUTAGES,
     }
 
 

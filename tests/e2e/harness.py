@@ -36,6 +36,8 @@ KILLED = 128 + signal.SIGKILL  # how a shell, and our process group, report an e
 SUBMIT_TIMEOUT = timedelta(seconds=2)
 # Squeezed so far that a kill can cost a check or two: no script's end depends on which check sees it.
 TRACKING_PLAN = ("8s", "6s", "10s", "14s", "30s", "30s", "30s")
+# Three calls in a row that no killed worker waited for may look like an outage: on a busy machine, and briefly.
+OUTAGES = {"probe_every": timedelta(seconds=5)}
 HELD_WITHIN = 60.0  # seconds for a held call to come
 UP_WITHIN = 60.0
 BETWEEN_KILLS = 2.0
@@ -338,6 +340,7 @@ def _configuration(systems: Systems) -> Configuration:
                     "acknowledgement_deadline": timedelta(seconds=40),
                     "tracking_plan": TRACKING_PLAN,
                     "final_check_grace": timedelta(seconds=30),
+                    "outages": OUTAGES,
                 }
             },
             "routing": {"priority": ["bts"]},

@@ -301,6 +301,7 @@ def _common(name: str) -> dict[str, Any]:
         "read_timeout": timedelta(seconds=3),
         "submit_timeout": timedelta(seconds=2),
         "acknowledgement_deadline": timedelta(seconds=60),
+        "outages": harness.OUTAGES,
     }
 
 

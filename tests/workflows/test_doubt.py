@@ -233,6 +233,20 @@ async def test_what_a_person_needs_to_decide_is_not_taken_off_the_suppliers_time
     assert play.asked == []
 
 
+async def test_it_is_not_taken_off_the_time_to_acknowledge_either(stage: Stage) -> None:
+    decided = timedelta(days=10)
+    part = Part(acknowledges=(HOUR, changed()), tracking=((decided + 72 * HOUR, DONE),))
+    play = Play({"a": part}).plan("a")
+    handle = await stage.begin(play)
+    await stage.until(lambda: "await_acknowledgement" in play.calls)
+    await stage.env.sleep(decided)
+    part.acknowledges = (decided + 2 * HOUR, DONE)
+    await stage.say(play.workflow_id("a"), CommandName.APPROVE)
+
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+    assert play.asked == []
+
+
 async def test_a_changed_acknowledgement_can_be_taken_elsewhere(stage: Stage) -> None:
     part = Part(cancels=True, acknowledges=(HOUR, changed()))
     play = Play({"a": part}).plan("a").plan("b")

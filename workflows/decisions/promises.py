@@ -1,6 +1,6 @@
 """When a supplier's promise falls due: days on which it does not work do not count."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from models.terms import WorkingCalendar
@@ -21,5 +21,5 @@ def due(now: datetime, within: timedelta, calendar: WorkingCalendar) -> datetime
 
 def _on(now: datetime, calendar: WorkingCalendar, working_days: int) -> datetime:
     """Move an instant to the working day so many later, at the same time of day."""
-    today = now.astimezone(ZoneInfo(calendar.time_zone)).date()
-    return now + (ship_date(now, calendar, working_days=working_days) - today)
+    here = now.astimezone(ZoneInfo(calendar.time_zone))
+    return (here + (ship_date(now, calendar, working_days=working_days) - here.date())).astimezone(UTC)

@@ -139,7 +139,10 @@ class CjDropshipping:
         return replies.order_status(DETAIL, self._detail(supplier_number))
 
     def cancel_order(self, supplier_number: str) -> Cancellation:
-        """Delete an order that nobody has paid yet; also one that is not seen, which may be gone, or too new to be seen."""
+        """Delete an order that nobody has paid yet; also one that is not seen, which may be gone, or too new to be seen.
+
+        One that is neither seen nor deleted may be paid: that leaves it open.
+        """
         if not self.capabilities.cancel:
             raise Refused("cancel: what is paid can't be called off", code="no_cancel")
         status = self._status(supplier_number)
@@ -152,7 +155,7 @@ class CjDropshipping:
             return Cancellation.CANCELLED
         if envelope.code != replies.DELETE_FAILED:
             replies.raise_unanswered("deleteOrder", envelope)
-        return Cancellation.TOO_LATE if status else Cancellation.CANCELLED
+        return Cancellation.TOO_LATE if status else Cancellation.REQUESTED
 
     def fetch_feed(self, kind: FeedKind, *, since: str, cursor: str) -> Iterator[FeedPage]:  # noqa: ARG002 - the port's
         """Refuse: the vendor lists its whole range, and has no list of what we sell of it."""

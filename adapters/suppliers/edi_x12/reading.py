@@ -83,7 +83,7 @@ class DocumentReader:
             control=interchange.control,
             news=tuple(one.model_copy(update={"sequence": place}) for place, one in enumerate(news)),
             replies=tuple(replies),
-            replies_if_repeated=self._refusal(incoming, KNOWN_NUMBER),
+            replies_if_repeated=self._refusal(incoming, KNOWN_NUMBER) if interchange.groups else (),
         )
 
     def _refusal(self, incoming: Incoming, note: str) -> tuple[str, ...]:

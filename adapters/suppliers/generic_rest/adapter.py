@@ -181,11 +181,16 @@ class GenericRest:
         self._api.client.close()
 
     def _cancelled_before(self, supplier_number: str, error: AdapterError) -> Cancellation:
-        """Suppliers that have cancelled an order may refuse to do so again, as if it were too late."""
+        """Suppliers that have cancelled an order may refuse to do so again, as if it were too late.
+
+        Where nobody understands what they say, how the order stands from now on tells.
+        """
         if self.fetch_order(supplier_number).state is SupplierState.CANCELLED:
             return Cancellation.CANCELLED
         if error.code == judging.TOO_LATE:
             return Cancellation.TOO_LATE
+        if isinstance(error, UnexpectedReply):
+            return Cancellation.REQUESTED
         raise error
 
     def _reader(self, operation: str) -> Reader:
