@@ -258,7 +258,7 @@ class _Applying:
             now=self.partner.now,
         )
         if not judged.agrees:
-            expected = "another currency or an unknown amount"
+            expected = "an unknown amount"
             if judged.expected is not None:
                 expected = f"{judged.expected:.2f} {order.currency}"
             facts = {"number": order.number, "order": order.order_name, "total": str(invoice.total)}

@@ -53,7 +53,7 @@ class InstalledPlugins(Mapping[str, Plugin]):
         """Load what there is. Raises PluginError for the first that can't be used."""
         self._group = group
         self._loaded = load_plugins(group)
-        self._missed: dict[str, float] = {}  # id -> when it was last looked for
+        self._missed: dict[str, tuple[float, str]] = {}  # id -> when it was last looked for, and why it can't be used
         self._lock = Lock()
 
     def __getitem__(self, plugin_id: str) -> Plugin:
@@ -74,13 +74,18 @@ class InstalledPlugins(Mapping[str, Plugin]):
 
     def _look_for(self, plugin_id: str) -> None:
         now = time.monotonic()
-        if now - self._missed.get(plugin_id, -LOOK_AGAIN) < LOOK_AGAIN:
+        looked_at, why = self._missed.get(plugin_id, (-LOOK_AGAIN, ""))
+        if now - looked_at < LOOK_AGAIN:
+            if why:
+                raise PluginError(why)
             return
         invalidate_caches()
-        if found := entry_points(group=f"dropwright.{self._group}", name=plugin_id):
-            self._loaded |= _load_all(found, self._group)
-        else:
-            self._missed[plugin_id] = now
+        try:
+            self._loaded |= _load_all(entry_points(group=f"dropwright.{self._group}", name=plugin_id), self._group)
+        except PluginError as error:
+            self._missed[plugin_id] = now, str(error)
+            raise
+        self._missed[plugin_id] = now, ""
 
 
 def load_plugins(group: str) -> dict[str, Plugin]:
@@ -113,7 +118,7 @@ def distribution_of(group: str, plugin_id: str) -> tuple[str, str]:
 def _load(entry: EntryPoint, group: str) -> Plugin:
     try:
         plugin = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a package may ask for its licence as a program would
         raise PluginError(f"plugin {entry.name} of {_origin(entry)} can't be imported: {error}") from error
     if not isinstance(plugin, Plugin) or plugin.group != group or plugin.id != entry.name:
         raise PluginError(f"plugin {entry.name} of {_origin(entry)} is not a {group} plugin of that id")

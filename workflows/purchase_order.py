@@ -206,6 +206,7 @@ class PurchaseOrderWorkflow(Withdrawing):
                 self._look_wanted = True
                 self._look_on()
             case CommandName.RELEASE | CommandName.MARK_SHIPPED:
+                self._look_on()
                 return True
         return False
 

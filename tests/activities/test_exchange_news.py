@@ -215,6 +215,7 @@ def test_an_invoice_that_differs_is_a_question(
     (task,) = asked(exchange, invoice(order, total, charges=charges, currency=currency))
     assert task["category"] == "invoice_differs"
     assert f"{total} {currency}" in task["question"]
+    assert "24.90 EUR" in task["question"]
     assert not exchange.world.only("SELECT agrees FROM supplier_invoices")["agrees"]
 
 

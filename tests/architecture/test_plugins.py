@@ -70,7 +70,8 @@ def test_what_is_not_a_supplier_plugin_of_its_name_is_refused(site: Site, source
 
 
 @pytest.mark.parametrize(
-    "source", ["import nowhere_to_be_found\n", "raise RuntimeError('no licence')\n", "OTHER = 1\n"]
+    "source",
+    ["import nowhere_to_be_found\n", "raise RuntimeError('no licence')\n", "raise SystemExit(2)\n", "OTHER = 1\n"],
 )
 def test_a_plugin_that_cant_be_imported_is_refused_and_never_skipped(site: Site, source: str) -> None:
     site.install("unloadable-dist", "unloadable", source)
@@ -97,12 +98,20 @@ def test_what_is_not_installed_is_looked_for_again_only_after_a_while(
     assert "later" in plugins
 
 
-def test_a_broken_plugin_that_is_installed_meanwhile_is_refused_each_time_and_stops_no_other(site: Site) -> None:
+def test_a_broken_plugin_that_is_installed_meanwhile_is_refused_each_time_imported_once_and_stops_no_other(
+    site: Site, tmp_path: Path
+) -> None:
     plugins = InstalledPlugins("suppliers")
-    site.install("torn-for-dropwright", "torn", "import nowhere_to_be_found\n")
+    imports = tmp_path / "imports"
+    site.install(
+        "torn-for-dropwright",
+        "torn",
+        f"with open({str(imports)!r}, 'a') as file:\n    file.write('.')\nimport nowhere_to_be_found\n",
+    )
     for _ in range(2):
         with pytest.raises(PluginError, match="plugin torn of torn-for-dropwright can't be imported"):
             plugins["torn"]
+    assert imports.read_text() == "."
     assert "btswholesaler" in plugins
 
 

@@ -247,6 +247,20 @@ async def test_it_is_not_taken_off_the_time_to_acknowledge_either(stage: Stage) 
     assert play.asked == []
 
 
+async def test_a_person_who_goes_on_without_it_gives_the_supplier_its_time_to_ship(stage: Stage) -> None:
+    decided = timedelta(days=10)
+    overdue = StepResult(verdict=StepVerdict.UNCLEAR, task=task(TaskCategory.ACKNOWLEDGEMENT_OVERDUE))
+    part = Part(acknowledges=(HOUR, overdue), tracking=((decided + 72 * HOUR, DONE),))
+    play = Play({"a": part}).plan("a")
+    handle = await stage.begin(play)
+    await stage.until(lambda: "await_acknowledgement" in play.calls)
+    await stage.env.sleep(decided)
+    await stage.say(play.workflow_id("a"), CommandName.RELEASE)
+
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+    assert play.asked == []
+
+
 async def test_a_changed_acknowledgement_can_be_taken_elsewhere(stage: Stage) -> None:
     part = Part(cancels=True, acknowledges=(HOUR, changed()))
     play = Play({"a": part}).plan("a").plan("b")

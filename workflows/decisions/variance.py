@@ -4,6 +4,7 @@ Suppliers differ in whether an invoice's total holds freight, and whether freigh
 where any of these readings comes out within the tolerance. What was invoiced before counts with it.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,7 +29,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Judgement:
-    """``expected``: what this invoice should come to, None where we can't say."""
+    """``expected``: what this invoice should come to, in the currency of the order; None where we can't say."""
 
     expected: Decimal | None
     agrees: bool
@@ -36,10 +37,12 @@ class Judgement:
 
 def goods_cost(ordered: Sequence[SupplierLine], answered: Sequence[AcknowledgedLine]) -> Decimal | None:
     """Add up what the supplier delivers, at the cost it has acknowledged, else at ours. None where one is not known."""
+    answers: dict[str, list[AcknowledgedLine]] = defaultdict(list)
+    for one in answered:
+        answers[normalise_ean(one.ean)].append(one)
     total = Decimal(0)
     for line in ordered:
-        article = normalise_ean(line.ean)
-        for units, cost in _priced(line, [one for one in answered if normalise_ean(one.ean) == article]):
+        for units, cost in _priced(line, answers[normalise_ean(line.ean)]):
             if cost is None or (line.unit_cost is not None and cost.currency != line.unit_cost.currency):
                 return None
             total += cost.amount * units
@@ -60,10 +63,12 @@ def judge(invoice: OrderInvoiced, expected: Expected, costs: Mapping[str, Decima
 
     ``costs``: per unit and article (its EAN normalised), for an invoice about a part of the order.
     """
-    if expected.goods is None or invoice.total.currency != expected.currency:
+    if expected.goods is None:
         return Judgement(expected=None, agrees=False)
-    total, charges = invoice.total.amount, _charges(invoice, expected.currency)
     left = expected.goods + expected.shipping - expected.invoiced
+    if invoice.total.currency != expected.currency:
+        return Judgement(expected=left, agrees=False)
+    total, charges = invoice.total.amount, _charges(invoice, expected.currency)
     goods = _goods_of(invoice, expected.goods - expected.invoiced, costs)
     with_freight = min(goods + expected.shipping, left)
     fits = _near(total, with_freight, tolerance) or _near(total, goods, tolerance)

@@ -278,8 +278,8 @@ class RestProfile(StrictContract):
     api_version: str = Field(default="", max_length=20)
     calls_per_second: float | None = Field(default=None, gt=0, le=1000)
     concurrent_calls: int | None = Field(default=None, ge=1, le=1000)
-    acknowledges_within: Span | None = None
-    ships_within: Span | None = None
+    acknowledges_within: Interval | None = None
+    ships_within: Interval | None = None
     feeds: dict[FeedKind, FeedCall] = Field(default_factory=dict)
     webhook: Webhook | None = None
     recorded: tuple[Recorded, ...] = ()
