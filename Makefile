@@ -16,15 +16,15 @@ demo: environment ## a simulated shop and ten suppliers, 43 orders, live in the 
 	@$(BIN)/dropwright demo $(ARGS)
 
 # The servers come first and apart: building one may take longer than a test may. Without ARGS: what can share the
-# machine, in four processes, as tests mostly wait; then the stories that start and kill whole stacks, two at a time.
+# machine, in two processes; then, one after the other, the stories that start and kill whole stacks.
 test: environment ## the whole test suite, on real servers started for it
 	@$(BIN)/python -m tests.programs
 ifneq ($(strip $(ARGS)),)
 	@$(BIN)/pytest $(ARGS)
 else
-	@$(BIN)/pytest --ignore=tests/e2e -n 4 --dist=loadfile --no-loadscope-reorder; first=$$?; \
+	@$(BIN)/pytest --ignore=tests/e2e -n 2 --dist=loadfile --no-loadscope-reorder; first=$$?; \
 	if [ $$first -gt 1 ]; then exit $$first; fi; \
-	$(BIN)/pytest tests/e2e -n 2 --dist=loadfile --no-loadscope-reorder && exit $$first
+	$(BIN)/pytest tests/e2e && exit $$first
 endif
 
 lint: environment ## ruff's rules and format, and the direction of imports

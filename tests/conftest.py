@@ -5,7 +5,6 @@ import itertools
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,11 @@ from starter.places import Announce, run_directory
 from starter.postgres import EmbeddedPostgres, embedded_postgres
 from starter.temporal_server import TemporalServer, temporal_dev_server
 from starter.temporal_tools import ensure_time_skipping_server
+from tests.programs import TEST_SERVER_START
 
-BEGIN_FIRST = ("test_incident.py", "test_under_fire.py")  # minutes each: nobody should wait for them alone in the end
+BEGIN_FIRST = ("test_incident.py",)  # takes minutes: nobody should wait for it alone in the end
 DATABASE_NUMBERS = itertools.count(1)
 TEMPLATE = "migrated_template"
-TEST_SERVER_START = timedelta(seconds=60)
 
 # How long an example takes says nothing on a machine that has other things to do.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,8 +1,11 @@
 """Fetches or builds the programs that tests start, once and before they begin: a build takes longer than a test may."""
 
 import sys
+from datetime import timedelta
 
 from starter.temporal_tools import ToolUnavailableError, ensure_temporal_cli, ensure_time_skipping_server
+
+TEST_SERVER_START = timedelta(seconds=60)  # Java takes its time on a busy machine
 
 
 def say(message: str) -> None:

@@ -98,7 +98,7 @@ class SupplierContract(WireContract):
 
     def test_an_order_answered_after_our_time_out_is_doubtful_and_exists(self, world: SupplierWorld) -> None:
         order = world.order()
-        world.spoil("place_order", "latency", times=1, milliseconds=900)
+        world.spoil("place_order", "latency", times=1, milliseconds=2500)
         with world.failing(Doubtful):
             world.port.place_order(order)
         assert world.supplier_orders() == []

@@ -22,7 +22,7 @@ from models.calls import CallRecord
 from models.configuration import Supplier
 
 PATIENCE = 5.0  # seconds for an order that is under way to arrive
-SHORT_TIMES = {"submit_timeout": "600ms", "read_timeout": "400ms"}  # so that a hanging answer costs a test little
+SHORT_TIMES = {"submit_timeout": "1.5s", "read_timeout": "1.2s"}  # so that a hanging answer costs a test little
 _NO_TLS = ssl.SSLContext(
     ssl.PROTOCOL_TLS_CLIENT
 )  # to load certificate authorities takes longer than a call on loopback

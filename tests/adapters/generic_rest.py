@@ -47,7 +47,7 @@ def by_look_up() -> dict[str, Any]:
 
 def settings(url: str, described: dict[str, Any] | None = None, **changes: Any) -> Supplier:
     """Configure the supplier at this address."""
-    fast = {"base_url": f"{url}{API}", "submit_timeout": "600ms", "read_timeout": "400ms", "calls_per_second": 1000}
+    fast = {"base_url": f"{url}{API}", "submit_timeout": "1.5s", "read_timeout": "1.2s", "calls_per_second": 1000}
     table = documented() | fast | {"profile": described or profile()} | changes
     return Supplier.model_validate(table)
 

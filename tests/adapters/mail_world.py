@@ -53,8 +53,8 @@ def settings(of_profile: dict[str, Any]) -> Supplier:
         "adapter": "email",
         "display_name": "Olmo",
         "metafield_namespace": "olmo",
-        "submit_timeout": "800ms",
-        "read_timeout": "400ms",
+        "submit_timeout": "1.6s",
+        "read_timeout": "1.2s",
         "terms": {"shipping": SHIPPING},
         "profile": of_profile,
     }

@@ -20,8 +20,8 @@ def settings(url: str, **changes: Any) -> Supplier:
         "token_env": "PRINTFUL_TOKEN",
         "webhook_secret_env": "PRINTFUL_HOOK",
         "metafield_namespace": "printful",
-        "submit_timeout": "600ms",
-        "read_timeout": "400ms",
+        "submit_timeout": "1.5s",
+        "read_timeout": "1.2s",
         "calls_per_second": 1000,
     }
     return Supplier.model_validate(values | changes)

@@ -32,8 +32,8 @@ def settings(url: str, **changes: Any) -> Supplier:
         "base_url": f"{url}/v1/api",
         "token_env": "BTS_TOKEN",
         "metafield_namespace": "btswholesaler",
-        "submit_timeout": "600ms",
-        "read_timeout": "400ms",
+        "submit_timeout": "1.5s",
+        "read_timeout": "1.2s",
     }
     return Supplier.model_validate(values | changes)
 

@@ -43,8 +43,8 @@ def calls() -> list[CallRecord]:
 
 @pytest.fixture
 def shop(admin: Admin, calls: list[CallRecord], monkeypatch: pytest.MonkeyPatch) -> Iterator[ShopifyStorefront]:
-    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(milliseconds=800))
-    monkeypatch.setattr(adapter, "FILE_TIMEOUT", timedelta(milliseconds=800))
+    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(seconds=2))
+    monkeypatch.setattr(adapter, "FILE_TIMEOUT", timedelta(seconds=2))
     port = build(settings=channel(admin.url), channel_id="main", secrets=lambda _name: TOKEN, sink=calls.append)
     assert isinstance(port, ShopifyStorefront)
     yield port

@@ -49,7 +49,7 @@ def admin(door: tuple[Door, str]) -> Admin:
 
 @pytest.fixture
 def world(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> Iterator[StorefrontWorld]:
-    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(milliseconds=700))
+    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(seconds=2))
     calls: list[CallRecord] = []
     with listen(0) as taken:
         closed_port = taken.getsockname()[1]

@@ -53,7 +53,7 @@ def calls() -> list[CallRecord]:
 
 @pytest.fixture
 def shop(admin: Admin, calls: list[CallRecord], monkeypatch: pytest.MonkeyPatch) -> Iterator[ShopifyStorefront]:
-    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(milliseconds=800))
+    monkeypatch.setattr(adapter, "READ_TIMEOUT", timedelta(seconds=2))
     with opened(admin, calls) as port:
         yield port
 

@@ -21,7 +21,7 @@ from tests.starter.feed_runs import feed, with_feeds
 from tests.starter.world import CommandLine, apply_configuration
 
 PROJECT = Path(__file__).parents[2]
-WAIT_SECONDS = 40.0
+WAIT_SECONDS = 120.0
 OF_ORDERS = {"orders", "mail", "storefront-main", "supplier-bts", "supplier-other"}
 
 

@@ -69,8 +69,9 @@ from workflows.order import OrderWorkflow
 from workflows.search_attributes import order_attributes, order_summary
 
 HOUR = timedelta(hours=1)
-PATIENCE = 20  # seconds, of everybody's clock
+PATIENCE = 60  # seconds, of everybody's clock
 SUPPLIERS = ("a", "b", "c")
+COMPLETED = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
 DONE = StepResult(verdict=StepVerdict.DONE)
 NUMBERS = itertools.count(1)
 TASKS = itertools.count(1)
@@ -459,6 +460,20 @@ class Stage:
     async def stage_of(self, workflow_id: str) -> str:
         """Ask a lifecycle where it is."""
         return str((await self.env.client.get_workflow_handle(workflow_id).query("status"))["stage"])
+
+    async def has_heard(self, workflow_id: str, step: str, *, times: int = 1) -> None:
+        """Wait until a lifecycle has an activity's answer: a command that crosses it makes the test server lose both."""
+        handle = self.env.client.get_workflow_handle(workflow_id)
+        for _ in range(400):
+            events = {event.event_id: event for event in (await handle.fetch_history()).events}
+            answers = [
+                one.activity_task_completed_event_attributes for one in events.values() if one.event_type == COMPLETED
+            ]
+            asked = [events[one.scheduled_event_id].activity_task_scheduled_event_attributes for one in answers]
+            if sum(one.activity_type.name == step for one in asked) >= times:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{workflow_id} has no answer of {step}")
 
     async def reaches(self, workflow_id: str, name: str) -> None:
         """Wait until a lifecycle is there."""

@@ -15,6 +15,7 @@ from models.identifiers import ORDERS_QUEUE, straggler_workflow_id
 from models.statuses import OrderState, PurchaseOrderState
 from models.tasks import TaskCategory
 from starter.temporal_server import TemporalServer
+from tests.programs import TEST_SERVER_START
 from tests.workflows.namespaces import client_of_new_namespace
 from tests.workflows.stubs import DONE, HOUR, Part, Play, Stage, know_search_attributes, performing
 from worker import CACHED_WORKFLOWS
@@ -28,7 +29,9 @@ NEVER = timedelta(days=3000)
 async def stage(request: pytest.FixtureRequest, time_skipping_program: Path) -> AsyncIterator[Stage]:
     """A server per test: its clock no longer jumps after a child has outlived its parent."""
     environment = await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter, test_server_existing_path=str(time_skipping_program)
+        data_converter=pydantic_data_converter,
+        test_server_existing_path=str(time_skipping_program),
+        test_server_startup_timeout=TEST_SERVER_START,
     )
     async with environment as env:
         await know_search_attributes(env)
