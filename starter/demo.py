@@ -189,7 +189,7 @@ def _failures(play: "asyncio.Task[None]") -> list[str]:
 
 def _refresh(database: Database, story: Story) -> None:
     with database.begin() as tx:
-        story.see(views.list_orders(tx, limit=EVERY_ORDER), tallies.asked_tasks(tx))
+        story.see(views.list_orders(tx, limit=EVERY_ORDER), tallies.asked_tasks(tx), tallies.closed_incidents(tx))
 
 
 def _publish(options: Options, report: Report, told: PlainLines) -> None:

@@ -16,7 +16,7 @@ from starter.demo_channel_steps import (
     stocked,
     writes,
 )
-from starter.demo_steps import answered, faults, once, placed, planned
+from starter.demo_steps import answered, faults, noticed, once, placed, planned
 from starter.demo_story import (
     ACME,
     ALBA,
@@ -60,7 +60,7 @@ CHANNEL_SCENARIOS = (
         lines=(Line(stocked_at=(PRINTFUL,)),),
         begins=stocked,
         first=faults(PRINTFUL, {"operation": ".", "kind": "error", "status": 503}),
-        steps=(Step(do=faults(PRINTFUL), when=planned, after=DOWN_FOR),),
+        steps=(Step(do=faults(PRINTFUL), when=planned, after=DOWN_FOR, meanwhile=noticed(PRINTFUL)),),
         ending=Ending(alerts=2),
     ),
     Scenario(

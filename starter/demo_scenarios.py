@@ -18,6 +18,7 @@ from starter.demo_steps import (
     corrects_address,
     counted,
     faults,
+    noticed,
     once,
     pays,
     picked,
@@ -48,8 +49,8 @@ _WITHOUT_POSTCODE = {"zip": ""}
 
 
 def _salina_may_return(story: Story) -> bool:
-    """Those that need its absence have had it: one is held, one is cancelled."""
-    return story.orders["withdrawn"].ended and bool(story.orders["held"].said)
+    """Those that need its absence have had it: one is held, one is cancelled, and it was noticed."""
+    return story.orders["withdrawn"].ended and bool(story.orders["held"].said) and noticed(SALINA)(story)
 
 
 SCENARIOS = (

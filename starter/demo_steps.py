@@ -62,6 +62,11 @@ def while_off(supplier: str) -> Beginning:
     return lambda story: supplier in story.switched_off
 
 
+def noticed(supplier: str) -> Beginning:
+    """Begin once our side has noticed that a supplier is down: how soon that is depends on the machine."""
+    return lambda story: supplier in story.incidents
+
+
 # What happens in the shop.
 
 

@@ -172,6 +172,7 @@ class Story:
     orders: dict[str, Progress]
     plan: tuple[timedelta, ...]
     switched_off: set[str] = field(default_factory=set)
+    incidents: Mapping[str, bool] = field(default_factory=dict)  # supplier that was noticed to be down -> it is over
     stocked: bool = False  # the partners' stock lists are in
     counted: list[str] = field(default_factory=list)  # the articles that lie on our own shelves
     customer_page: str = ""  # where a customer was asked
@@ -179,8 +180,9 @@ class Story:
     forged_status: int | None = None  # what the API answered to the forged webhook
     tasks: tuple[AskedTask, ...] = ()
 
-    def see(self, records: Iterable[OrderRecord], tasks: Iterable[AskedTask]) -> None:
+    def see(self, records: Iterable[OrderRecord], tasks: Iterable[AskedTask], incidents: Mapping[str, bool]) -> None:
         """Take in what our books say now."""
+        self.incidents = incidents
         known = {record.storefront_order_id: record for record in records}
         self.tasks = tuple(tasks)
         for progress in self.orders.values():
