@@ -6,6 +6,9 @@ BIN := .venv/bin
 # An active environment has both names; a Debian machine may have only the second, a macOS one only a versioned one.
 CANDIDATES := python3 python python3.14 python3.13 python3.12 python3.11
 
+# Where it is set, as in many images, each process compiles everything anew, and the sandbox each workflow file per run.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types bench format environment
 

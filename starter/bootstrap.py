@@ -52,8 +52,10 @@ def _install() -> None:
         _run([str(python), "-m", "ensurepip", "--upgrade"], quiet=True)
         _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV_REQUIREMENT])
     _say("installing what uv.lock says")
-    # Inexact: uv itself lies in the environment and is in no lock file.
-    _run([str(uv), "sync", "--locked", "--inexact", "--quiet", "--python", str(python)])
+    # Inexact: uv itself lies in the environment and is in no lock file. Compiled, or where Python is told to write no
+    # bytecode every start of a process compiles all libraries: six seconds instead of two and a half.
+    sync = [str(uv), "sync", "--locked", "--inexact", "--compile-bytecode", "--quiet", "--python", str(python)]
+    _run(sync)
 
 
 def _create_environment() -> None:
