@@ -15,15 +15,15 @@ from sandbox.fileserver import FileServers
 from sandbox.serving import LOOPBACK, listen
 
 EANS = ("4006381333931", "8411061123456", "5901234123457")
-HURRIED = "400ms"  # less than a rename without a reply takes
+HURRIED = "1.5s"  # less than a rename without a reply takes
 UNKNOWN = "0000000000000"
 ORDERED = (SupplierLine(ean=EANS[0], quantity=2), SupplierLine(ean=EANS[1], quantity=1))
 SHIPPING = [{"countries": ["ES"], "cost": "7.50", "days": 3}]
 DOUBTS = (
     Doubt("rename_lost", placed=True),
     Doubt("rename_dropped", placed=False),
-    Doubt("rename_hangs", {"processed": True, "seconds": 0.8}, placed=True),
-    Doubt("rename_hangs", {"processed": False, "seconds": 0.8}, placed=False),
+    Doubt("rename_hangs", {"processed": True, "seconds": 3.0}, placed=True),
+    Doubt("rename_hangs", {"processed": False, "seconds": 3.0}, placed=False),
 )
 COLUMNS = {
     "acknowledgements": {

@@ -29,8 +29,8 @@ from tests.adapters.x12.documents import document
 DOUBTS = (
     Doubt("rename_lost", placed=True),
     Doubt("rename_dropped", placed=False),
-    Doubt("rename_hangs", {"seconds": 0.8, "processed": True}, placed=True),
-    Doubt("rename_hangs", {"seconds": 0.8}, placed=False),
+    Doubt("rename_hangs", {"seconds": 3.0, "processed": True}, placed=True),
+    Doubt("rename_hangs", {"seconds": 3.0}, placed=False),
 )
 UNANSWERED = (Unanswered("list_dropped", Unavailable),)
 SHIPPING = {"countries": ["ES"], "cost": "4.90", "days": 3}
@@ -60,7 +60,7 @@ def settings(port: int, host_key: str, **profile: Any) -> Supplier:
         "adapter": "edi-x12",
         "display_name": "An X12 partner",
         "metafield_namespace": "x12partner",
-        "read_timeout": timedelta(milliseconds=400),
+        "read_timeout": timedelta(seconds=1.5),
         "terms": {"shipping": [SHIPPING]},
         "profile": {
             "remote": remote,
