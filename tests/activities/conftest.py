@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.activities.exchange_world import Exchange
 from tests.activities.feed_world import FeedWorld, build_feed_world
 from tests.activities.incident_desk import Desk
 from tests.activities.submission_child import open_world
 from tests.activities.world import World, build_world
+from tests.adapters.loopback import Stage, stage
 
 
 @pytest.fixture
@@ -31,6 +33,19 @@ def going_on(world: World, database_url: str) -> Iterator[World]:
     yield opened
     opened.deps.outside.close()
     opened.database.close()
+
+
+@pytest.fixture
+def exchange(world: World, tmp_path: Path) -> Exchange:
+    """Rounds with the supplier bts of that world."""
+    return Exchange(world, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Stage]:
+    """A port of this machine, on which one simulated supplier after the other is put."""
+    with stage() as served:
+        yield served
 
 
 @pytest.fixture

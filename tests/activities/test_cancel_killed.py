@@ -17,7 +17,7 @@ from tests.activities.cancel_child import POINTS
 from tests.activities.mortals import KILLED, Kill, mortals
 from tests.activities.world import HOUR, START, World, ref, submit
 from tests.adapters import generic_rest
-from tests.adapters.loopback import HTTP, Stage, stage
+from tests.adapters.loopback import HTTP, Stage
 
 TOKEN = "SUPPLIER_TOKEN"  # the world's secrets are their names
 SUPPLIERS: dict[str, tuple[Callable[[], ASGIApp], str, dict[str, Any]]] = {  # simulator, path, profile
@@ -29,12 +29,6 @@ SUPPLIERS: dict[str, tuple[Callable[[], ASGIApp], str, dict[str, Any]]] = {  # s
     ),
     "generic-rest": (lambda: anyrest.create_app(token=TOKEN), anyrest.API, generic_rest.profile()),
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Stage]:
-    with stage() as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Rounds of the exchange: documents picked up, kept, applied and put away, and lifecycles told of them."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -21,11 +19,6 @@ from models.suppliers import SupplierState
 from tests.activities.broken_commit import BrokenCommit
 from tests.activities.exchange_world import Exchange, accepted, documents, draft, shipped, state
 from tests.activities.world import HOUR, START, World
-
-
-@pytest.fixture
-def exchange(world: World, tmp_path: Path) -> Exchange:
-    return Exchange(world, tmp_path)
 
 
 @pytest.fixture

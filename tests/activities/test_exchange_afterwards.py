@@ -1,7 +1,6 @@
 """Documents after their round: receipts that are late, documents read or sent again, stock, other doors."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ from models.exchange import (
 from models.suppliers import SupplierState
 from tests.activities.exchange_world import BTS, Exchange, accepted, documents, shipped, state
 from tests.activities.world import HOUR, START, World
-
-
-@pytest.fixture
-def exchange(world: World, tmp_path: Path) -> Exchange:
-    return Exchange(world, tmp_path)
 
 
 @pytest.fixture

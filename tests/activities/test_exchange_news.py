@@ -1,7 +1,6 @@
 """What suppliers say that can't be, or is not theirs to say: kept, bounded, and a question to a person."""
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,11 +20,6 @@ from models.money import Money
 from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine, SupplierState, TrackedParcel
 from tests.activities.exchange_world import Exchange
 from tests.activities.world import ARTICLE, World
-
-
-@pytest.fixture
-def exchange(world: World, tmp_path: Path) -> Exchange:
-    return Exchange(world, tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sandbox.catalogue import plain_eans
 from tests.activities.mortals import KILLED, Kill, mortals
 from tests.activities.submission_child import POINTS
 from tests.activities.world import World, ref, submit
-from tests.adapters.loopback import HTTP, Stage, stage
+from tests.adapters.loopback import HTTP, Stage
 
 TOKEN = "SUPPLIER_TOKEN"  # the world's secrets are their names
 # Where the fence stands for whoever goes on, and whether the supplier has the order.
@@ -22,12 +22,6 @@ LEFT = {
     "kept, not committed": ("unknown", 1),
     "committed, not told to Temporal": ("placed", 1),
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Stage]:
-    with stage() as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,5 @@
 """A supplier whose interface is switched to another version while orders are under way: each goes on as it began."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from activities import placement
 from adapters.database import purchase_orders
 from models.contracts import PurchaseOrderRequest, StepVerdict
@@ -11,15 +7,9 @@ from sandbox.bigbuy import create_app
 from sandbox.bigbuy_books import reference_of
 from sandbox.catalogue import catalogue
 from tests.activities.world import HOUR, START, World, poll, ref, submit
-from tests.adapters.loopback import HTTP, Stage, stage
+from tests.adapters.loopback import HTTP, Stage
 
 CREATED = {"1": "order/create", "2": "order/create/multishipping"}  # the call with which each version orders
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Stage]:
-    with stage() as served:
-        yield served
 
 
 def test_an_order_is_followed_to_its_end_on_the_version_it_began_with_and_a_new_one_takes_the_new(
