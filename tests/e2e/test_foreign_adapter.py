@@ -59,6 +59,7 @@ async def foreign(announce: Announce) -> AsyncIterator[Foreign]:
             install_scaffold(ADAPTER, workdir)
             url = await start_supplier(scene, workdir)
             apply_supplier(scene, url)
+            await until(lambda: serves_the_supplier(scene))
             yield Foreign(scene, url, worker.pid)
 
 
@@ -73,6 +74,11 @@ async def start_supplier(scene: Scene, workdir: Path) -> str:
 async def has_started(scene: Scene) -> bool:
     log = scene.logs()[WORKER]
     return log.exists() and b'"worker_started"' in log.read_bytes()
+
+
+async def serves_the_supplier(scene: Scene) -> bool:
+    """See that the change has reached the worker: until then an order is routed by the version before."""
+    return b'"queue": "supplier-acme"' in scene.logs()[WORKER].read_bytes()
 
 
 def apply_supplier(scene: Scene, url: str) -> None:
