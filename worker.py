@@ -144,6 +144,7 @@ class Fleet:
     cached_workflows: int = CACHED_WORKFLOWS  # kept in memory between their tasks; the others are replayed
     serves: Serve = Serve.ALL
     _running: dict[str, "_Served"] = field(default_factory=dict)
+    _not_built: dict[str, str] = field(default_factory=dict)  # suppliers whose adapters can't be built, as was told
 
     def wanted(self) -> dict[str, int]:
         """List the task queues to serve, with how many activities each may run at once."""
@@ -185,12 +186,17 @@ class Fleet:
         return declared.calls_per_second if declared else None
 
     def _declared(self, name: str) -> Capabilities | None:
-        """Read what its adapter declares; None where it can't be built."""
+        """Read what its adapter declares; None where it can't be built, which is told once."""
         try:
-            return self.outside.supplier(name).capabilities
+            declared = self.outside.supplier(name).capabilities
         except Exception as error:  # noqa: BLE001 - a plugin or credential is missing: doctor says so, orders ask
-            log.warning("supplier_not_built", supplier=name, error=type(error).__name__)
+            why = type(error).__name__
+            if self._not_built.get(name) != why:
+                log.warning("supplier_not_built", supplier=name, error=why)
+            self._not_built[name] = why
             return None
+        self._not_built.pop(name, None)
+        return declared
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set, following the configuration; then let running activities finish."""

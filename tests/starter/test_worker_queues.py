@@ -1,6 +1,8 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+from structlog.testing import capture_logs
+
 from models.configuration import Configuration
 from models.identifiers import supplier_queue
 from tests.starter.feed_runs import configuration, feed
@@ -33,3 +35,20 @@ def test_a_suppliers_queue_is_bounded_by_what_is_configured_else_by_what_its_ada
     assert fleet(configuration(supplier={"calls_per_second": 3}), declared=10).rates()[bts] == 6
     assert fleet(configuration(), declared=10).rates()[bts] == 20
     assert bts not in fleet(configuration()).rates()
+
+
+def test_an_adapter_that_can_not_be_built_is_told_of_once_and_again_after_it_could() -> None:
+    served = fleet(configuration())
+    working = served.outside.supplier
+
+    def broken(_name: str) -> Any:
+        raise RuntimeError("a credential is missing")
+
+    told = []
+    for supplier in (broken, broken, working, broken):
+        cast("Any", served.outside).supplier = supplier
+        with capture_logs() as logs:
+            assert served.wanted()[supplier_queue("bts")] > 0
+            served.rates()
+        told.append([one["event"] for one in logs if one["supplier"] == "bts"])
+    assert told == [["supplier_not_built"], [], [], ["supplier_not_built"]]
