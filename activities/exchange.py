@@ -20,10 +20,10 @@ from activities.exchange_news import Partner, Taken
 from activities.exchange_telling import NewsTeller
 from activities.failures import wait
 from activities.heartbeat import Heartbeat, beating
-from activities.outside import NotConfiguredError
 from activities.polling import clock
 from adapters.database import exchange_incoming, incidents
 from adapters.database import exchange_news as records
+from adapters.database.configurations import NotConfiguredError
 from adapters.database.engine import Transaction, lost_connection
 from adapters.errors import AdapterError
 from adapters.ports import ExchangingPort

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.database.configurations import ConfigurationStore, Version
+from adapters.database.configurations import ConfigurationStore, NotConfiguredError, Version
 from adapters.errors import NotSent
 from adapters.feeds.sources import open_source
-from adapters.plugin import CallSink, Plugin, Secrets
+from adapters.plugin import CallSink, Plugin
 from adapters.ports import DocumentDesk, ExchangeRates, FeedSource, Mailer, PickDesk, StorefrontPort, SupplierPort
+from adapters.secrets import Secrets
 from models.configuration import ACKNOWLEDGED_WITHIN, Channel, Configuration, People, Supplier
 from models.feeds import Column, Feed, FieldName, Scope
 from models.statuses import Mode, strictest
@@ -25,10 +26,6 @@ LONGEST_CALL = 600.0  # seconds
 _ANSWERED = (FieldName.SKU, FieldName.EAN, FieldName.QUANTITY, FieldName.UNIT_COST, FieldName.CURRENCY)
 STOCK_ANSWERS: dict[str, Column] = {name: Column(column=name) for name in _ANSWERED}
 Named = TypeVar("Named")
-
-
-class NotConfiguredError(KeyError):
-    """A channel or supplier that an order names is not in the configuration, or its plugin not here; the message names it."""
 
 
 class Outside:

@@ -1,10 +1,8 @@
 """Builds every activity from its dependencies. The worker and the tests share it."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from temporalio.client import Client
@@ -17,10 +15,8 @@ from activities.feed_news import FeedNewsActivities
 from activities.feeds import FeedActivities
 from activities.incidents import IncidentActivities, ReleaseActivities
 from activities.intake import Intake
-from activities.journal import CallJournal
 from activities.mail import MailActivities
 from activities.orders import LOOK_AGAIN, OrderActivities
-from activities.outside import Outside
 from activities.publication import PublicationActivities
 from activities.purchase_orders import PurchaseOrderActivities
 from activities.reconciliation import ReconciliationActivities
@@ -34,42 +30,7 @@ from activities.sweeps import SweepActivities
 from activities.tasks import TaskActivities
 from activities.upkeep import UpkeepActivities
 from activities.withdrawals import WithdrawalActivities
-from adapters.database import portal
 from adapters.database.configurations import ConfigurationStore
-from adapters.database.engine import Database
-from adapters.database.exchange import Documents
-from adapters.database.picks import Desk
-from adapters.plugin import InstalledPlugins
-
-PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers", "rates")
-
-
-class MissingSecretError(RuntimeError):
-    """A credential that the configuration names is not in the environment; the message names the variable."""
-
-
-def environment_secret(name: str) -> str:
-    """Read a credential by name. Raises MissingSecretError where it is not set."""
-    value = os.environ.get(name, "")
-    if not value:
-        raise MissingSecretError(f"the environment variable {name} is not set, but the configuration names it")
-    return value
-
-
-def build_dependencies(database: Database, secrets: Callable[[str], str] = environment_secret) -> Dependencies:
-    """Wire our database, the plugins and the journal together."""
-    journal = CallJournal(database)
-    plugins = {group: InstalledPlugins(group) for group in PLUGIN_GROUPS}
-    outside = Outside(
-        ConfigurationStore(database),
-        plugins,
-        secrets,
-        journal.sink,
-        Desk(database),
-        lambda supplier: Documents(database, supplier),
-        partial(portal.purchase_order_id, database),
-    )
-    return Dependencies(database=database, outside=outside, journal=journal)
 
 
 @dataclass(frozen=True)

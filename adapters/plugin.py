@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from adapters.collisions import collisions
 from adapters.http import CallSink
 
-Secrets = Callable[[str], str]
+PLUGIN_GROUPS = ("suppliers", "storefronts", "notifiers", "rates")
 LOOK_AGAIN = 5.0  # seconds between two looks for a plugin that is not there: each reads every distribution
 
 
@@ -129,4 +129,12 @@ def _origin(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "an unknown distribution"
 
 
-__all__ = ["CallSink", "InstalledPlugins", "Plugin", "PluginError", "Secrets", "distribution_of", "load_plugins"]
+__all__ = [
+    "PLUGIN_GROUPS",
+    "CallSink",
+    "InstalledPlugins",
+    "Plugin",
+    "PluginError",
+    "distribution_of",
+    "load_plugins",
+]

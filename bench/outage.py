@@ -20,8 +20,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.delivery import start_order_workflow
+from activities.dependencies import build_dependencies
 from activities.intake import Intake
-from activities.registry import build_dependencies
 from adapters.database import configurations
 from bench.stage import CHANNEL, SECRETS, Stage, set_stage
 from models.configuration import Configuration

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
 from activities.common import Dependencies
-from activities.registry import build_dependencies
+from activities.dependencies import build_dependencies
 from activities.submission import SubmissionActivities
 from adapters.database import configurations
 from adapters.database.engine import Database

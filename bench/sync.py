@@ -22,8 +22,8 @@ from uuid import uuid4
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
+from activities.dependencies import build_dependencies
 from activities.feeds import FeedActivities
-from activities.registry import build_dependencies
 from adapters.database import configurations
 from adapters.database.engine import Database
 from adapters.database.migrate import upgrade

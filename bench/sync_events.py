@@ -10,7 +10,8 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.registry import build_dependencies, build_registry, with_client
+from activities.dependencies import build_dependencies
+from activities.registry import build_registry, with_client
 from adapters.database import configurations
 from adapters.database.engine import Database
 from adapters.database.migrate import upgrade

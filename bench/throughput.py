@@ -12,8 +12,8 @@ from sqlalchemy import text
 from temporalio.client import Client
 
 from activities.delivery import start_order_workflow
+from activities.dependencies import build_dependencies
 from activities.intake import Intake
-from activities.registry import build_dependencies
 from bench.floor import ORDERS_QUEUE, FloorOrder, FloorOrderWorkflow
 from bench.stage import CHANNEL, SECRETS, Stage
 from models.contracts import OrderRequest

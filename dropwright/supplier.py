@@ -16,8 +16,9 @@ from adapters.errors import (
 )
 from adapters.http import CallSink, HttpApi, http_client
 from adapters.pacing import Pace
-from adapters.plugin import Plugin, PluginError, Secrets
+from adapters.plugin import Plugin, PluginError
 from adapters.ports import DocumentDesk, ExchangingPort, ListeningPort, PickDesk, SupplierPort
+from adapters.secrets import Secrets
 from adapters.strict_json import BadJsonError, read_json
 from models.articles import normalise_ean
 from models.base import Duration, StrictContract

@@ -1,5 +1,6 @@
 """What ``dropwright doctor`` and ``config check`` find: what is wrong, where, and what to do about it."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from models.base import Contract
@@ -22,3 +23,11 @@ class Finding(Contract):
     message: str
     remedy: str = ""
     fixable: bool = False
+
+
+class NotReadyError(RuntimeError):
+    """A process refuses to start; ``findings`` say why, each with its remedy."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(f"{one.area}: {one.subject} {one.message}" for one in self.findings))

@@ -3,114 +3,99 @@
 import os
 import sys
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
 import typer
 
-from models.commands import CommandName
-from starter.commands import (
-    adapters,
-    catalog,
-    configuration,
-    doctor,
-    documents,
-    feeds,
-    incidents,
-    orders,
-    picks,
-    prices,
-    records,
-    rehearse,
-    route,
-    run,
-    steering,
-    stock,
-    suppliers,
-    supply,
-    sync,
-    tasks,
-)
 from starter.console import Reporting
 from starter.logs import configure_logs
 
 INTERRUPTED = 130
-
-app = typer.Typer(
-    cls=Reporting,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold credentials
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Dropwright: paid orders, fulfilled by suppliers, followed to the carrier.",
-)
+ORDERS, SUPPLY, PROCESSES, SETUP = "Orders", "Stock and prices", "Processes", "Setting up"
 
 
-@app.callback()
+@dataclass(frozen=True)
+class Entry:
+    """Where a command, or a group of them, is found: ``module:name`` in ``starter.commands``, and its panel of the help."""
+
+    panel: str
+    place: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """Import it."""
+        module, name = self.place.split(":")
+        return getattr(import_module(f"starter.commands.{module}"), name)
+
+
+_OPTIONS_OF_ITS_OWN = {
+    "add_help_option": False,
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+}
+ENTRIES = {
+    "orders": Entry(ORDERS, "orders:list_orders"),
+    "order": Entry(ORDERS, "order:app"),
+    "calls": Entry(ORDERS, "orders:show_calls"),
+    "tasks": Entry(ORDERS, "tasks:list_tasks"),
+    "task": Entry(ORDERS, "tasks:app"),
+    "route": Entry(ORDERS, "route:app"),
+    "rehearse": Entry(ORDERS, "rehearse:rehearse"),
+    "picks": Entry(ORDERS, "picks:app"),
+    "article": Entry(ORDERS, "records:article"),
+    "incidents": Entry(ORDERS, "incidents:list_incidents"),
+    "incident": Entry(ORDERS, "incidents:incident"),
+    "mails": Entry(ORDERS, "records:list_mails"),
+    "documents": Entry(ORDERS, "documents:app"),
+    "exchange": Entry(ORDERS, "documents:exchange"),
+    "sync": Entry(SUPPLY, "sync:app"),
+    "feed": Entry(SUPPLY, "feeds:app"),
+    "catalog": Entry(SUPPLY, "catalog:app"),
+    "prices": Entry(SUPPLY, "prices:app"),
+    "stock": Entry(SUPPLY, "stock:app"),
+    "publish": Entry(SUPPLY, "supply:publish"),
+    "reconcile": Entry(SUPPLY, "supply:reconcile"),
+    "worker": Entry(PROCESSES, "run:worker"),
+    "api": Entry(PROCESSES, "run:api"),
+    "demo": Entry(PROCESSES, "run:demo", _OPTIONS_OF_ITS_OWN),
+    "database": Entry(SETUP, "run:database"),
+    "config": Entry(SETUP, "configuration:commands"),
+    "doctor": Entry(SETUP, "doctor:doctor"),
+    "channels": Entry(SETUP, "configuration:channels"),
+    "suppliers": Entry(SETUP, "suppliers:app"),
+    "adapter": Entry(SETUP, "adapters:app"),
+}
+
+
+def build_app(first_word: str = "") -> typer.Typer:
+    """Put the command line together: all of it, or where ``first_word`` names a command only that.
+
+    A command loads what it needs itself, so that nobody waits for what the others need.
+    """
+    app = typer.Typer(
+        cls=Reporting,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold credentials
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Dropwright: paid orders, fulfilled by suppliers, followed to the carrier.",
+    )
+    app.callback()(prepare)
+    wanted = {first_word: ENTRIES[first_word]} if first_word in ENTRIES else ENTRIES
+    for name, entry in wanted.items():
+        found = entry.load()
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, rich_help_panel=entry.panel)
+        else:
+            app.command(name, rich_help_panel=entry.panel, **entry.options)(found)
+    return app
+
+
 def prepare() -> None:
     """Say little while a command works; the worker and the API set up their own logs."""
     configure_logs("console", "warning")
-
-
-order = typer.Typer(no_args_is_help=True, help="Look at one order, bring orders in, steer them.")
-task = typer.Typer(no_args_is_help=True, help="Look at a question, answer it.")
-
-STEERING = {
-    CommandName.HOLD: "Stop an order before the next step that leaves the house.",
-    CommandName.RELEASE: "Go on: end a hold, or try the step again that a person was asked about.",
-    CommandName.CANCEL: "End an order. What a supplier has already is asked about, and followed to its end.",
-    CommandName.APPROVE: "Order as planned, or go on without the step that was refused.",
-    CommandName.REJECT: "Do not order what waits for approval: the order ends as cancelled.",
-    CommandName.REROUTE: "Leave the supplier out that is asked about, and plan the open quantity again.",
-    CommandName.ASK_CUSTOMER: "Answer a shortage: the customer gets a mail with a link, and says what shall be done.",
-    CommandName.SHIP_AVAILABLE: "Answer a shortage: deliver what is there, cancel the rest.",
-    CommandName.RESUBMIT: "Answer a submission in doubt: the supplier does not have it, send it once more.",
-}
-
-app.command("orders", rich_help_panel="Orders")(orders.list_orders)
-app.add_typer(order, name="order", rich_help_panel="Orders")
-order.command("show")(orders.show_order)
-order.command("import")(orders.import_orders)
-for _name, _explanation in STEERING.items():
-    order.command(_name.replace("_", "-"))(steering.simple(_name, _explanation))
-order.command("confirm-submission")(steering.confirm_submission)
-order.command("mark-shipped")(steering.mark_shipped)
-order.command("extend-tracking")(steering.extend_tracking)
-order.command("wait")(steering.wait)
-order.command("change-address")(steering.change_address)
-app.command("calls", rich_help_panel="Orders")(orders.show_calls)
-app.command("tasks", rich_help_panel="Orders")(tasks.list_tasks)
-app.add_typer(task, name="task", rich_help_panel="Orders")
-task.command("show")(tasks.show_task)
-task.command("answer")(tasks.answer_task)
-app.add_typer(route.app, name="route", rich_help_panel="Orders")
-app.command("rehearse", rich_help_panel="Orders")(rehearse.rehearse)
-app.add_typer(picks.app, name="picks", rich_help_panel="Orders")
-app.add_typer(records.article, name="article", rich_help_panel="Orders")
-app.command("incidents", rich_help_panel="Orders")(incidents.list_incidents)
-app.add_typer(incidents.incident, name="incident", rich_help_panel="Orders")
-app.command("mails", rich_help_panel="Orders")(records.list_mails)
-app.add_typer(documents.app, name="documents", rich_help_panel="Orders")
-app.add_typer(documents.exchange, name="exchange", rich_help_panel="Orders")
-app.add_typer(sync.app, name="sync", rich_help_panel="Stock and prices")
-app.add_typer(feeds.app, name="feed", rich_help_panel="Stock and prices")
-app.add_typer(catalog.app, name="catalog", rich_help_panel="Stock and prices")
-app.add_typer(prices.app, name="prices", rich_help_panel="Stock and prices")
-app.add_typer(stock.app, name="stock", rich_help_panel="Stock and prices")
-app.command("publish", rich_help_panel="Stock and prices")(supply.publish)
-app.command("reconcile", rich_help_panel="Stock and prices")(supply.reconcile)
-app.command("worker", rich_help_panel="Processes")(run.worker)
-app.command("api", rich_help_panel="Processes")(run.api)
-app.command(
-    "demo",
-    rich_help_panel="Processes",
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(run.demo)
-app.add_typer(run.database, name="database", rich_help_panel="Setting up")
-app.add_typer(configuration.commands, name="config", rich_help_panel="Setting up")
-app.command("doctor", rich_help_panel="Setting up")(doctor.doctor)
-app.command("channels", rich_help_panel="Setting up")(configuration.channels)
-app.add_typer(suppliers.app, name="suppliers", rich_help_panel="Setting up")
-app.add_typer(adapters.app, name="adapter", rich_help_panel="Setting up")
 
 
 def main() -> None:
@@ -120,7 +105,7 @@ def main() -> None:
     """
     code = 1
     try:
-        app()
+        build_app(*sys.argv[1:2])()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:

@@ -20,17 +20,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from temporalio.service import RPCError
 from typer.core import TyperGroup
 
-from activities.outside import NotConfiguredError
-from activities.registry import MissingSecretError
-from adapters.database.configurations import NoConfigurationError
+from adapters.database.configurations import NoConfigurationError, NotConfiguredError
 from adapters.database.engine import lost_connection
 from adapters.errors import AdapterError
 from adapters.plugin import PluginError
+from adapters.secrets import MissingSecretError
 from models.base import Actor
-from starter import readiness
+from models.findings import NotReadyError
 from starter.opening import NoDatabaseError, TemporalAwayError
 from starter.search_attributes import SearchAttributesError
-from starter.settings import Settings
+from starter.settings import DATABASE_AWAY, START_DATABASE, Settings
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # a terminal would obey others' text
 PIPED_WIDTH = 200  # a pipe has no width: wide enough that no cell is cut
@@ -47,7 +46,7 @@ class CommandFailedError(RuntimeError):
 
 _EXPECTED = (
     CommandFailedError,
-    readiness.NotReadyError,
+    NotReadyError,
     SearchAttributesError,
     TemporalAwayError,
     NoDatabaseError,
@@ -79,7 +78,7 @@ class Reporting(TyperGroup):
 
 def explain(error: Exception) -> list[str]:
     """Say what went wrong and what to do about it."""
-    if isinstance(error, readiness.NotReadyError):
+    if isinstance(error, NotReadyError):
         return [
             "error: not ready to start:",
             *(f"  {one.area}: {one.subject} {one.message}; {one.remedy}" for one in error.findings),
@@ -87,7 +86,7 @@ def explain(error: Exception) -> list[str]:
     if isinstance(error, DBAPIError):
         return [f"error: {_explain_database(error)}"]
     if isinstance(error, SQLAlchemyError):
-        return [f"error: the database gave no answer ({type(error).__name__}); {readiness.START_DATABASE}"]
+        return [f"error: the database gave no answer ({type(error).__name__}); {START_DATABASE}"]
     if isinstance(error, RPCError):
         return [
             f"error: Temporal refused or did not answer ({error.status.name}); is it running, is the namespace right?"
@@ -101,7 +100,7 @@ def _explain_database(error: DBAPIError) -> str:
     if getattr(error.orig, "pgcode", None) == "42P01":  # undefined table
         return "the database has no tables yet; run `dropwright database migrate`"
     if lost_connection(error):
-        return f"the database {readiness.DATABASE_AWAY}; {readiness.START_DATABASE}"
+        return f"the database {DATABASE_AWAY}; {START_DATABASE}"
     return f"the database refused ({type(error).__name__}); run `dropwright database status`"
 
 

@@ -12,13 +12,15 @@ from typing import TypeVar
 
 from temporalio.service import RPCError
 
-from activities.outside import NotConfiguredError, Outside
-from activities.registry import MissingSecretError, build_dependencies
+from activities.dependencies import build_dependencies
+from activities.outside import Outside
 from adapters.database import registers
+from adapters.database.configurations import NotConfiguredError
 from adapters.database.engine import Database
 from adapters.errors import AdapterError
 from adapters.plugin import PluginError
 from adapters.ports import StorefrontPort, SupplierPort
+from adapters.secrets import MissingSecretError
 from models.configuration import Configuration
 from models.feeds import Feed
 from models.findings import Finding, Severity

@@ -6,10 +6,10 @@ from contextlib import closing
 from temporalio.client import Client
 
 from activities.outside import Outside
-from activities.registry import MissingSecretError
 from adapters.errors import AdapterError, AuthenticationFailed
 from adapters.feeds.reader import FeedUnreadable, open_records
 from adapters.ports import FeedSource
+from adapters.secrets import MissingSecretError
 from models.configuration import Configuration
 from models.feed_rows import FeedPart, RemoteFile
 from models.feeds import Feed

@@ -11,8 +11,8 @@ from adapters.database.views import OrderPage, OrderRecord, PurchaseOrderRecord
 from models.backordering import ShortageAction
 from models.configuration import ACKNOWLEDGED_WITHIN, Configuration, Supplier
 from models.statuses import ORDER_ENDINGS, OrderState, PurchaseOrderState, SubmissionState
+from workflows.decisions import acknowledgement
 from workflows.decisions.tracking_plan import due_check, extended_plan, instants
-from workflows.purchase_order import ACKNOWLEDGEMENT_CHECKS
 
 _STAGES = {
     PurchaseOrderState.PLANNED: "ChoosingShipping",
@@ -162,7 +162,7 @@ def _acknowledgement_looks(supplier: Supplier | None) -> tuple[timedelta, ...]:
     if supplier is None or (supplier.acknowledgement_deadline is None and "acknowledges_within" in supplier.profile):
         return ()
     deadline = supplier.acknowledgement_deadline or ACKNOWLEDGED_WITHIN
-    return (deadline / ACKNOWLEDGEMENT_CHECKS,) * ACKNOWLEDGEMENT_CHECKS
+    return acknowledgement.looks(deadline)
 
 
 def _extended(one: PurchaseOrderRecord, plan: tuple[timedelta, ...], page: OrderPage | None) -> tuple[timedelta, ...]:

@@ -9,9 +9,8 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from adapters.database.engine import Database
-from starter import readiness
 from starter.client import DEFAULT_ADDRESS, connect
-from starter.settings import Settings
+from starter.settings import NO_DATABASE_URL, SET_DATABASE_URL, Settings
 
 CONNECT_SECONDS = 10.0
 
@@ -41,12 +40,17 @@ async def connect_temporal() -> Client:
         ) from None
 
 
+def database_address(settings: Settings) -> str:
+    """Say where the database is. Raises NoDatabaseError where that is not set."""
+    if not settings.database_url:
+        raise NoDatabaseError(f"{NO_DATABASE_URL}: {SET_DATABASE_URL}")
+    return settings.database_url
+
+
 @contextmanager
 def opened_database(settings: Settings, *, pool_size: int = 4) -> Iterator[Database]:
     """Open the database for one command. Raises NoDatabaseError where its address is not set."""
-    if not settings.database_url:
-        raise NoDatabaseError(f"{readiness.NO_DATABASE_URL}: {readiness.SET_DATABASE_URL}")
-    database = Database(settings.database_url, pool_size=pool_size)
+    database = Database(database_address(settings), pool_size=pool_size)
     try:
         yield database
     finally:

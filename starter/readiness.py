@@ -8,19 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.registry import PLUGIN_GROUPS
 from adapters.database import migrate
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
 from adapters.database.engine import Database
-from adapters.plugin import PluginError, load_plugins
+from adapters.plugin import PLUGIN_GROUPS, PluginError, load_plugins
 from models.configuration import Configuration
 from models.findings import Finding, Severity
-from starter.settings import Settings
-
-NO_DATABASE_URL = "DROPWRIGHT_DATABASE_URL is not set"
-SET_DATABASE_URL = "set it to postgresql+psycopg2://user:password@host/name"
-DATABASE_AWAY = "can't be reached"
-START_DATABASE = "check DROPWRIGHT_DATABASE_URL, and that PostgreSQL runs and accepts us"
+from starter.settings import DATABASE_AWAY, NO_DATABASE_URL, SET_DATABASE_URL, START_DATABASE, Settings
 
 
 def database_findings(settings: Settings) -> list[Finding]:
@@ -142,14 +136,6 @@ def quick_findings(
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """Keep what must be mended before anything may start."""
     return [finding for finding in findings if finding.severity is Severity.ERROR]
-
-
-class NotReadyError(RuntimeError):
-    """A process refuses to start; ``findings`` say why, each with its remedy."""
-
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings = tuple(findings)
-        super().__init__("; ".join(f"{one.area}: {one.subject} {one.message}" for one in self.findings))
 
 
 def _ok(area: str, subject: str, message: str) -> Finding:

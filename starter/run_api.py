@@ -7,16 +7,16 @@ import signal
 import structlog
 
 from activities.delivery import OrderDelivery
-from activities.registry import build_dependencies
+from activities.dependencies import build_dependencies
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
-from models.findings import Finding
+from models.findings import Finding, NotReadyError
 from starter import readiness
 from starter.api import build_server, create_app, listen
 from starter.client import connect
 from starter.delivery import Deliverer
 from starter.feed_requests import push_requests
-from starter.settings import Settings
+from starter.settings import DATABASE_AWAY, Settings
 from starter.signals import INTERRUPTED
 
 log = structlog.get_logger(__name__)
@@ -45,12 +45,12 @@ def _refuse_unless_ready(settings: Settings, database: Database) -> None:
     _, findings = readiness.quick_findings(settings, database, webhooks=True)
     problems = [finding for finding in readiness.errors(findings) if not _will_pass(finding)]
     if problems:
-        raise readiness.NotReadyError(problems)
+        raise NotReadyError(problems)
 
 
 def _will_pass(finding: Finding) -> bool:
     """A database that is away comes back; until then storefronts hear 503 and repeat their deliveries."""
-    away = finding.message.startswith(readiness.DATABASE_AWAY)
+    away = finding.message.startswith(DATABASE_AWAY)
     if away:
         log.warning("database_away", remedy=finding.remedy)
     return away

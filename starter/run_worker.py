@@ -9,8 +9,10 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.registry import build_dependencies, build_registry, with_client
+from activities.dependencies import build_dependencies
+from activities.registry import build_registry, with_client
 from adapters.database.engine import Database
+from models.findings import NotReadyError
 from starter import readiness, schedules, search_attributes
 from starter.opening import connect_temporal
 from starter.settings import Settings
@@ -47,7 +49,7 @@ async def run_worker(settings: Settings, *, serves: Serve = Serve.ALL) -> int:
 def _refuse_unless_ready(settings: Settings, database: Database) -> None:
     _, findings = readiness.quick_findings(settings, database)
     if problems := readiness.errors(findings):
-        raise readiness.NotReadyError(problems)
+        raise NotReadyError(problems)
 
 
 async def _serve(settings: Settings, database: Database, client: Client, stop: asyncio.Event, serves: Serve) -> None:

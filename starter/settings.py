@@ -9,6 +9,11 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+NO_DATABASE_URL = "DROPWRIGHT_DATABASE_URL is not set"
+SET_DATABASE_URL = "set it to postgresql+psycopg2://user:password@host/name"
+DATABASE_AWAY = "can't be reached"
+START_DATABASE = "check DROPWRIGHT_DATABASE_URL, and that PostgreSQL runs and accepts us"
+
 
 class Settings(BaseSettings):
     """Read from ``DROPWRIGHT_*`` environment variables."""

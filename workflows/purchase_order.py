@@ -25,11 +25,9 @@ from models.statuses import PurchaseOrderState
 from models.suppliers import Arrival
 from models.tasks import TaskCategory
 from workflows import options
-from workflows.decisions import presentation, tracking_plan
+from workflows.decisions import acknowledgement, presentation, tracking_plan
 from workflows.steering import Ended, start_input
 from workflows.withdrawing import Withdrawing
-
-ACKNOWLEDGEMENT_CHECKS = 8  # looks for an acknowledgement, spread evenly over its deadline
 
 
 @workflow.defn(name="PurchaseOrderWorkflow")
@@ -41,8 +39,7 @@ class PurchaseOrderWorkflow(Withdrawing):
         request = start_input(request)
         super().__init__(request)
         self._plan: tuple[timedelta, ...] = request.profile.tracking_plan
-        interval = request.profile.acknowledgement_deadline / ACKNOWLEDGEMENT_CHECKS
-        self._looks: tuple[timedelta, ...] = (interval,) * ACKNOWLEDGEMENT_CHECKS
+        self._looks = acknowledgement.looks(request.profile.acknowledgement_deadline)
 
     @workflow.run
     async def run(self, request: PurchaseOrderRequest | None = None) -> PurchaseOrderOutcome:  # noqa: ARG002 - held since __init__

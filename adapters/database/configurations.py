@@ -21,6 +21,10 @@ class NoConfigurationError(RuntimeError):
     """Nothing has been applied yet; the remedy is in the message."""
 
 
+class NotConfiguredError(KeyError):
+    """A channel or supplier that an order names is not in the configuration, or its plugin not here; the message names it."""
+
+
 class OutdatedError(RuntimeError):
     """What was to be applied was compared with a version that is no longer the newest."""
 

@@ -21,7 +21,7 @@ from adapters.exchange.remote_types import (
     Settled,
     entry_at,
 )
-from adapters.plugin import Secrets
+from adapters.secrets import Secrets
 
 
 class RemoteFolder(Protocol):

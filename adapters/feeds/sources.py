@@ -13,10 +13,9 @@ from adapters.feeds.ftp import FtpTransport
 from adapters.feeds.http import HttpTransport
 from adapters.feeds.local import LocalTransport
 from adapters.feeds.locations import Location, locate
-from adapters.feeds.sftp import SftpTransport
 from adapters.feeds.transport import PIECE, Timeouts, Transport, changed, firm
-from adapters.plugin import Secrets
 from adapters.ports import FeedSource
+from adapters.secrets import Secrets
 from models.feed_rows import RemoteFile
 from models.feeds import Feed
 
@@ -102,6 +101,8 @@ def _transport(feed: Feed, location: Location, secrets: Secrets, timeouts: Timeo
             location, password, folder=bool(feed.files), trusted=feed.trust_private_hosts, timeouts=timeouts
         )
     if location.scheme == "sftp":
+        from adapters.feeds.sftp import SftpTransport  # takes longer to load than all the rest of a command
+
         key = secrets(feed.private_key_env) if feed.private_key_env else ""
         return SftpTransport(
             location, password, key, host_key=feed.host_key, folder=bool(feed.files), timeouts=timeouts

@@ -7,12 +7,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from activities.registry import environment_secret
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.database.picks import Desk
 from adapters.plugin import Plugin, distribution_of, load_plugins
 from adapters.ports import SupplierPort
+from adapters.secrets import environment_secret
 from models.configuration import Configuration, Supplier
 from models.suppliers import Capabilities, Destination
 from starter.adapter_account import Account, Outcome, look_at

@@ -7,9 +7,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from activities.dependencies import build_dependencies
 from activities.outside import Outside
-from activities.registry import build_dependencies
 from adapters.database import catalogue
+from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from models.articles import normalise_ean
 from models.configuration import Configuration
@@ -68,7 +69,7 @@ def show(ean: Annotated[str, typer.Argument(metavar="EAN")], *, as_json: AsJson 
     JSON: {"ean", "suppliers": […], "chosen": {attribute: {"supplier", "value"}}}
     """
     with opened_database(read_settings()) as database:
-        configuration = build_dependencies(database).outside.configuration
+        configuration = ConfigurationStore(database).current().configuration
         with database.begin() as tx:
             found = catalogue.described(tx, normalise_ean(ean))
     if not found:

@@ -10,8 +10,7 @@ import typer
 from adapters.database import migrate
 from starter.console import AsJson, CommandFailedError, console, read_settings, write_json
 from starter.logs import configure_logs
-from starter.opening import NoDatabaseError
-from starter.readiness import NO_DATABASE_URL, SET_DATABASE_URL
+from starter.opening import database_address
 from starter.settings import Settings
 
 database = typer.Typer(no_args_is_help=True, help="The tables in PostgreSQL.")
@@ -98,7 +97,7 @@ def migrate_tables(*, as_json: AsJson = False) -> None:
 
     JSON: {"applied": [revision, …]}
     """
-    url = _database_url()
+    url = database_address(read_settings())
     missing = migrate.pending(url)
     migrate.upgrade(url)
     if as_json:
@@ -115,7 +114,7 @@ def show_status(*, as_json: AsJson = False) -> None:
 
     JSON: {"pending": [revision, …]}
     """
-    missing = migrate.pending(_database_url())
+    missing = migrate.pending(database_address(read_settings()))
     if as_json:
         write_json({"pending": missing})
     else:
@@ -123,10 +122,3 @@ def show_status(*, as_json: AsJson = False) -> None:
         console().print(text)
     if missing:
         raise typer.Exit(1)
-
-
-def _database_url() -> str:
-    url = read_settings().database_url
-    if not url:
-        raise NoDatabaseError(f"{NO_DATABASE_URL}: {SET_DATABASE_URL}")
-    return url

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from activities.registry import build_dependencies
 from activities.stock_watch import DAY, stocked
 from adapters.database import reservation_drift, reservations, stock_cover
+from adapters.database.configurations import ConfigurationStore
 from starter.console import AsJson, CommandFailedError, console, print_table, read_settings, say, write_json
 from starter.opening import opened_database
 from workflows.decisions.stock_cover import running_out
@@ -32,7 +32,7 @@ def low(
     JSON: [{"ean", "sku", "available", "sold", "sold_per_day", "days"}]
     """
     with opened_database(read_settings()) as database:
-        settings = build_dependencies(database).outside.configuration.low_stock
+        settings = ConfigurationStore(database).current().configuration.low_stock
         with database.begin() as tx:
             sold = stock_cover.sold_since(tx, datetime.now(UTC) - settings.sales_window, settings.own)
     cover_days = Decimal(str(days)) if days is not None else settings.cover_days
@@ -154,7 +154,7 @@ def drift(
     "due"}]}
     """
     with opened_database(read_settings()) as database:
-        kept = build_dependencies(database).outside.configuration.stock.reservations_kept
+        kept = ConfigurationStore(database).current().configuration.stock.reservations_kept
         with database.begin() as tx:
             found = (
                 reservation_drift.recompute(tx, now=datetime.now(UTC), kept=kept)

@@ -34,6 +34,8 @@ from starter.jobs import Job, Manner, build, carry_out
 from starter.opening import TemporalAwayError, connect_temporal, opened_database
 from starter.references import target_of_task
 
+app = typer.Typer(no_args_is_help=True, help="Look at a question, answer it.")
+
 TaskId = Annotated[int, typer.Argument(metavar="ID", help="The task's number.", min=1)]
 MAX_EAN = 40
 
@@ -60,6 +62,7 @@ def list_tasks(
     print_table([column.replace("_", " ") for column in columns], [[row[column] for column in columns] for row in rows])
 
 
+@app.command("show")
 def show_task(
     task_id: TaskId,
     *,
@@ -130,6 +133,7 @@ class Given:
         return {field: value for field, (_, value, _) in by_name.items() if value is not None}
 
 
+@app.command("answer")
 def answer_task(
     task_id: TaskId,
     answer: Annotated[str, typer.Argument(metavar="ANSWER", help="As `dropwright task show ID` lists them.")],

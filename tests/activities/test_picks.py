@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.common import Dependencies
-from activities.registry import build_dependencies
+from activities.dependencies import build_dependencies
 from activities.suppliers import SupplierActivities
 from adapters.database import configurations, picks
 from adapters.database.engine import Database

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from temporalio.testing import ActivityEnvironment
 
 from activities.common import Dependencies
-from activities.registry import build_dependencies
+from activities.dependencies import build_dependencies
 from activities.scorecards import ScorecardActivities
 from adapters.database import configurations, scorecards
 from adapters.database.engine import Database

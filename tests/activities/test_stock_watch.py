@@ -10,7 +10,7 @@ from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
 from activities.common import Dependencies
-from activities.registry import build_dependencies
+from activities.dependencies import build_dependencies
 from activities.stock_watch import StockWatchActivities
 from adapters.database import configurations
 from adapters.database.engine import Database

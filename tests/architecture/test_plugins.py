@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.registry import PLUGIN_GROUPS
 from adapters import plugin
-from adapters.plugin import InstalledPlugins, Plugin, PluginError, load_plugins
+from adapters.plugin import PLUGIN_GROUPS, InstalledPlugins, Plugin, PluginError, load_plugins
 
 BUILT = "from adapters.plugin import Plugin\nPLUGIN = Plugin(id={id!r}, group={group!r}, build=lambda **_: None)\n"
 

@@ -19,7 +19,8 @@ from temporalio.client import Client
 import activities
 import worker
 import workflows
-from activities.registry import Registry, build_dependencies, build_registry, with_client
+from activities.dependencies import build_dependencies
+from activities.registry import Registry, build_registry, with_client
 from adapters.database.engine import Database
 
 ROOT = Path(__file__).parents[2]

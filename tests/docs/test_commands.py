@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from starter.cli import app
+from starter.cli import build_app
 from starter.demo import read_options
 from tests.docs.reading import PAGES, ROOT, blocks, prose
 
@@ -26,9 +26,12 @@ def _written(program: str) -> list[str]:
     return sorted({line for line in shown if line.startswith(f"{program} ") and not set(PLACEHOLDERS) & set(line)})
 
 
+ROOT_COMMAND: Any = typer.main.get_command(build_app())
+
+
 def _resolve(words: list[str]) -> tuple[Any, list[str]]:
     """Follow the words to the command they name; returns it and the words left over."""
-    command: Any = typer.main.get_command(app)
+    command = ROOT_COMMAND
     while words and words[0] in getattr(command, "commands", {}):
         command, words = command.commands[words[0]], words[1:]
     return command, words
@@ -38,7 +41,7 @@ def _resolve(words: list[str]) -> tuple[Any, list[str]]:
 def test_every_command_that_is_shown_exists_with_its_options(line: str) -> None:
     words = shlex.split(line)[1:]
     command, rest = _resolve(words)
-    assert command is not typer.main.get_command(app), f"{words[0]} is no command"
+    assert command is not ROOT_COMMAND, f"{words[0]} is no command"
     given = [word for word in rest if word.startswith("-")]
     if command.name == "demo":
         read_options(rest)

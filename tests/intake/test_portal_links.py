@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
+from activities.dependencies import build_dependencies
 from activities.outside import Outside
-from activities.registry import build_dependencies
 from adapters.errors import NotSent
 from adapters.plugin import Plugin, load_plugins
 from models.contracts import PurchaseOrderRequest

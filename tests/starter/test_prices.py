@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from adapters.database.engine import Database
 from models.configuration import Configuration
 from models.identifiers import publication_workflow_id
-from starter.cli import app
+from starter.cli import build_app
 from starter.client import connect
 from starter.configuration_files import to_toml
 from tests.starter.conftest import Background
@@ -50,7 +50,7 @@ class Prices:
     folder: Path
 
     def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, ["prices", *arguments])
+        return CliRunner().invoke(build_app(), ["prices", *arguments])
 
     def json(self, *arguments: str) -> Any:
         result = self.run(*arguments, "--json")

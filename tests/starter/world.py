@@ -13,8 +13,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from typer.testing import CliRunner, Result
 
+from activities.dependencies import build_dependencies
 from activities.intake import Intake
-from activities.registry import build_dependencies
 from adapters.database import configurations, planning, tasks
 from adapters.database.engine import Database
 from adapters.database.views import OrderRecord, find_orders
@@ -23,7 +23,7 @@ from models.configuration import Configuration
 from models.routing import Allotment, RoutingPlan, Share
 from models.statuses import Mode
 from models.tasks import TaskCategory
-from starter.cli import app
+from starter.cli import build_app
 from workflows.decisions import questions
 
 SECRETS = {"SHOP_SECRET": "planted-secret", "SHOP_TOKEN": "planted-token", "BTS_TOKEN": "planted-bts"}
@@ -115,7 +115,7 @@ class CommandLine:
 
     def run(self, *arguments: str, **options: Any) -> Result:
         """Run one command and return what it said."""
-        return CliRunner().invoke(app, list(arguments), **options)
+        return CliRunner().invoke(build_app(), list(arguments), **options)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Run one command with --json and return the document it wrote."""

@@ -14,9 +14,10 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.common import Dependencies
+from activities.dependencies import build_dependencies
 from activities.intake import Intake
 from activities.orders import LOOK_AGAIN
-from activities.registry import build_dependencies, build_registry, with_client
+from activities.registry import build_registry, with_client
 from adapters.database import configurations
 from adapters.database.engine import Database
 from models.configuration import Configuration

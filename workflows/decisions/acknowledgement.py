@@ -13,8 +13,14 @@ from models.money import Money
 from models.suppliers import AcknowledgedLine, LineStatus, SupplierLine
 from models.supplying import Acknowledging
 
+LOOKS = 8
 _WHOLE = 100  # percent
 FURTHEST = timedelta(days=366)  # a date further away, e.g. 9999-12-31, says that nobody knows
+
+
+def looks(deadline: timedelta) -> tuple[timedelta, ...]:
+    """Spread the looks for an acknowledgement evenly over its deadline; returns the pause before each."""
+    return (deadline / LOOKS,) * LOOKS
 
 
 @dataclass(frozen=True)

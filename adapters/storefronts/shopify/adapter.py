@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from adapters.errors import AdapterError, Refused, UnexpectedReply
 from adapters.http import CallSink, HttpApi, http_client
-from adapters.plugin import Plugin, Secrets
+from adapters.plugin import Plugin
 from adapters.ports import StorefrontPort
+from adapters.secrets import Secrets
 from adapters.storefronts.shopify import (
     bulk,
     checks,

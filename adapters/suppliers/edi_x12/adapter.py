@@ -13,8 +13,9 @@ from adapters.exchange.remote import RemoteTimeouts, Settled, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.feeds.x12_records import DEFAULT_COLUMNS
 from adapters.http import CallSink
-from adapters.plugin import Plugin, Secrets
+from adapters.plugin import Plugin
 from adapters.ports import DocumentDesk
+from adapters.secrets import Secrets
 from adapters.suppliers.configured import profile_of, refuse_options
 from adapters.suppliers.edi_x12.order_document import cancellation_bytes, order_bytes, read_own
 from adapters.suppliers.edi_x12.profile import X12Profile

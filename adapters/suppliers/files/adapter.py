@@ -11,8 +11,9 @@ from adapters.errors import Doubtful, Refused, Unavailable
 from adapters.exchange.remote import RemoteFolder, RemoteTimeouts, Settled, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.http import CallSink
-from adapters.plugin import Plugin, Secrets
+from adapters.plugin import Plugin
 from adapters.ports import DocumentDesk
+from adapters.secrets import Secrets
 from adapters.suppliers.configured import profile_of, refuse_options
 from adapters.suppliers.files.profile import CancellationFile, FilesProfile
 from adapters.suppliers.files.reading import read_file
