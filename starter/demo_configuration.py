@@ -15,6 +15,7 @@ CHANNEL = "demo"
 SHOP_DOMAIN = "demo-shop.myshopify.com"
 ALERTS_TO = "operations@demo.example"
 FEED, PRICE_LIST = "price-list", "price-list.csv"
+ON_SALE = 350  # articles in the shop: those of the orders, and at least the 300 of the price list
 COUNT, SHELVES = "count", "shelves.csv"
 STOCK = "stock"
 SECRETS = {

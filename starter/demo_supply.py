@@ -13,8 +13,8 @@ from adapters.database import tallies
 from adapters.database.tallies import AskedTask
 from models.statuses import TaskState
 from models.tasks import SupplyAnswer, TaskCategory
-from sandbox.catalogue import Article, catalogue, plain_eans
-from starter.demo_configuration import CHANNEL, FEED, PRICE_LIST
+from sandbox.catalogue import Article, catalogue
+from starter.demo_configuration import CHANNEL, FEED, ON_SALE, PRICE_LIST
 from starter.demo_person import THINKING_SECONDS, Person
 from starter.demo_story import OLMO, Story, Tell
 from starter.demo_world import World
@@ -47,8 +47,7 @@ class SupplyShow:
         """Play everything; what is not as it must be is kept in ``problems``."""
         articles = self._articles()
         await self._run(articles, "a price list of 300 articles", "applied")
-        await self._until(lambda: self._published() > 0, "the shop was never told of the stock")
-        self.shown = await asyncio.to_thread(self._published)
+        await self._until(lambda: self._all_shown(articles), "the shop was never told of the stock")
         self.tell(f"the shop shows the stock of {self.shown} variants now")
         await self._run(articles, "a price list in which everything is sold out", "quarantined", quantity=0)
         await self._answer(TaskCategory.FEED_QUARANTINED, SupplyAnswer.DISCARD)
@@ -59,7 +58,8 @@ class SupplyShow:
     def _articles(self) -> Sequence[Article]:
         """Leave out what the orders are about: their scripts say what is in stock."""
         scripted = {ean for progress in self.story.orders.values() for ean in progress.eans}
-        free = [article for article in catalogue(ARTICLES + len(plain_eans())) if article.ean not in scripted]
+        on_sale = catalogue(ON_SALE, self.world.seed)
+        free = [article for article in on_sale if article.ean not in scripted]
         return free[:ARTICLES]
 
     async def _run(
@@ -102,9 +102,11 @@ class SupplyShow:
         with self.world.database.begin() as tx:
             return tallies.newest_run(tx, OLMO, FEED)
 
-    def _published(self) -> int:
+    def _all_shown(self, articles: Sequence[Article]) -> bool:
+        """Say whether the shop was told of all it sells of these; counts them as it goes."""
         with self.world.database.begin() as tx:
-            return tallies.published_variants(tx, CHANNEL)
+            variants, self.shown = tallies.shown_variants(tx, CHANNEL, [article.ean for article in articles])
+        return 0 < variants == self.shown
 
     def _differences(self, articles: Sequence[Article]) -> list[str]:
         """After a bad file and a jump, offers must still be what the good file said."""

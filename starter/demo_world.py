@@ -20,7 +20,7 @@ from adapters.database import configurations, migrate
 from adapters.database.engine import Database
 from models.configuration import Configuration
 from starter.configuration_files import read_file
-from starter.demo_configuration import CHANNEL, SECRETS, SHOP_DOMAIN, configuration_text
+from starter.demo_configuration import CHANNEL, ON_SALE, SECRETS, SHOP_DOMAIN, configuration_text
 from starter.demo_scenarios import SHIPS_AFTER
 from starter.demo_story import PARTNERS, SUPPLIERS, Tell
 from starter.embedded import Stack
@@ -82,8 +82,8 @@ class World:
             self._start_supplier(supplier)
         webhooks = f"{self.url('api')}/webhooks/shopify/{CHANNEL}"
         shop = ["--secret-env", "DEMO_SHOP_SECRET", "--token-env", "DEMO_SHOP_TOKEN", "--webhook-url", webhooks]
-        port, seed = str(self.ports["shop"]), str(self.seed)
-        self._start("shop", "sandbox.shopify", "--port", port, "--shop", SHOP_DOMAIN, "--seed", seed, *shop)
+        shop += ["--shop", SHOP_DOMAIN, "--seed", str(self.seed), "--articles", str(ON_SALE)]
+        self._start("shop", "sandbox.shopify", "--port", str(self.ports["shop"]), *shop)
         ports = ["--port", str(self.ports["smtp"]), "--http-port", str(self.ports["mailbox"])]
         self._start("mailbox", "sandbox.mailbox", *ports)
         listed = self.folder / "ports.json"

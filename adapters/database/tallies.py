@@ -70,10 +70,14 @@ def newest_run(tx: Transaction, supplier: str, feed: str) -> dict[str, Any]:
     return dict(tx.execute(query.order_by(feed_runs.c.id.desc()).limit(1)).one()._mapping)
 
 
-def published_variants(tx: Transaction, channel: str) -> int:
-    """Count the variants that a shop was told the stock of, more than none."""
-    query = select(func.count()).where(listings.c.channel == channel, listings.c.published_quantity > 0)
-    return int(tx.execute(query).scalar_one())
+def shown_variants(tx: Transaction, channel: str, eans: Sequence[str]) -> tuple[int, int]:
+    """Count a shop's variants of these articles, and those of them whose stock it was told: more than none."""
+    shown = func.count().filter(listings.c.published_quantity > 0)
+    query = select(func.count(), shown).where(
+        listings.c.channel == channel, listings.c.ean.in_(eans), listings.c.tracked
+    )
+    variants, told = tx.execute(query).one()
+    return int(variants), int(told)
 
 
 def offers_of(tx: Transaction, supplier: str, eans: Sequence[str]) -> dict[str, tuple[int, Decimal | None]]:
