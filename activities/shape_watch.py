@@ -10,6 +10,7 @@ from threading import Lock
 from adapters import shapes
 from adapters.database import reply_shapes
 from adapters.database.engine import Transaction
+from adapters.http import KEPT_BODY
 from models.calls import CallRecord
 
 LOOK_EVERY = timedelta(hours=1)
@@ -25,7 +26,8 @@ class ShapeWatch:
 
     def keep(self, tx: Transaction, supplier: str, records: Sequence[CallRecord], *, now: datetime) -> list[str]:
         """Keep what these understood answers look like, where it is time to. Returns the operations looked at."""
-        due = {record.operation: record for record in records if record.status in _UNDERSTOOD and record.reply}
+        whole = (record for record in records if record.status in _UNDERSTOOD and record.reply and not _is_cut(record))
+        due = {record.operation: record for record in whole}
         operations = [operation for operation in due if self._is_due(supplier, operation, now)]
         for operation in operations:
             known = reply_shapes.find(tx, supplier, operation) or {}
@@ -38,6 +40,8 @@ class ShapeWatch:
         """Compare an answer that nobody can read with those that were understood; the next one of those is looked at."""
         with self._lock:
             self._looked.pop((supplier, record.operation), None)
+        if _is_cut(record):
+            return shapes.Difference(cut=True)
         known = reply_shapes.find(tx, supplier, record.operation)
         return shapes.difference(known, shapes.shape_of(record.reply))
 
@@ -49,3 +53,8 @@ class ShapeWatch:
                 return False
             self._looked[supplier, operation] = now
             return True
+
+
+def _is_cut(record: CallRecord) -> bool:
+    """Say whether we have kept but the beginning of some JSON: its shape would seem to be another."""
+    return len(record.reply) >= KEPT_BODY and record.reply.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")

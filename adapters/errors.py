@@ -26,7 +26,11 @@ class AdapterError(Exception):
 
 
 class NotSent(AdapterError):
-    """Nothing left us: the connection was refused, or could not be made."""
+    """Nothing left us: the connection was refused, or could not be made.
+
+    Where a step before it was answered in a way that we do not know, raise it ``from`` that UnexpectedReply: it is told
+    as a change of the interface, not as silence.
+    """
 
 
 class Throttled(NotSent):

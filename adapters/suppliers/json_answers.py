@@ -15,15 +15,28 @@ from models.money import Money
 
 _LARGEST_EXPONENT = 9  # no amount and no quantity has more digits; "1e999999999" would fill the memory
 _FRACTION = Decimal("0.0001")
+_BYTE_ORDER_MARK = "\ufeff"  # PHP files saved with one put it before every answer
 _REFERENCE = TypeAdapter[str](Reference)
 _IDENTIFIER = TypeAdapter[str](Identifier)
+
+
+def loads(text: str, *, amounts: type = Decimal, lenient: bool = False) -> Any:
+    """Read JSON with exact numbers, also behind a byte order mark. Raises ValueError, whatever is wrong with it.
+
+    NaN and Infinity are no JSON; ``lenient`` reads them as null.
+    """
+    constant = _nothing if lenient else _refuse
+    try:
+        return json.loads(text.removeprefix(_BYTE_ORDER_MARK), parse_float=amounts, parse_constant=constant)
+    except (ArithmeticError, RecursionError):  # an exponent beyond Decimal's, or nesting without end
+        raise ValueError("no JSON that can be read") from None
 
 
 def parse(operation: str, text: str, *, amounts: type = Decimal) -> Any:
     """Parse JSON. Raises UnexpectedReply("not_json"); NaN and Infinity are no JSON."""
     try:
-        return json.loads(text, parse_float=amounts, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return loads(text, amounts=amounts)
+    except ValueError:
         raise UnexpectedReply(f"{operation}: the answer is no JSON", code="not_json") from None
 
 
@@ -108,3 +121,7 @@ def short(value: Any, length: int = 60) -> str:
 
 def _refuse(_constant: str) -> Any:
     raise ValueError
+
+
+def _nothing(_constant: str) -> None:
+    return None

@@ -10,6 +10,7 @@ from adapters.errors import AdapterError, Doubtful, Throttled
 from dropwright.testing.wire import WireContract
 from dropwright.testing.worlds import CUSTOMER, SupplierWorld
 from models.feeds import FeedKind, FieldName
+from models.suppliers import LookupVerdict
 
 
 class SupplierContract(WireContract):
@@ -95,6 +96,21 @@ class SupplierContract(WireContract):
             with subtests.test(method):
                 world.spoil(method, "latency", times=1, milliseconds=150)
                 assert world.ask(method, placed, order)
+
+    def test_a_web_servers_own_404_does_not_prove_that_there_is_no_order(self, world: SupplierWorld) -> None:
+        if "find_order" not in world.asked:
+            return
+        order, found = world.order(), None
+        world.spoil("place_order", "reset_after", times=1)
+        with suppress(AdapterError):  # which one is another check's
+            world.port.place_order(order)
+        world.spoil("find_order", "error", times=1, status=404)
+        with suppress(AdapterError):
+            found = world.port.find_order(order)
+        proven = found is not None and found.verdict is LookupVerdict.ABSENT
+        assert not proven, (
+            "a page of some web server or proxy is taken for the supplier's word: it would be ordered twice"
+        )
 
     def test_an_order_answered_after_our_time_out_is_doubtful_and_exists(self, world: SupplierWorld) -> None:
         order = world.order()

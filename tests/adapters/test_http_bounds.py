@@ -21,6 +21,11 @@ async def bomb(_: Request) -> Response:
     return Response(BOMB, headers=GZIP)
 
 
+async def twice(_: Request) -> Response:
+    packed = gzip.compress(gzip.compress(b"{}"))
+    return Response(packed, headers={"Content-Encoding": "gzip, gzip"}, media_type="application/json")
+
+
 async def small(_: Request) -> Response:
     return Response(gzip.compress("größer".encode()), headers=GZIP | {"X-Kept": "yes"}, media_type="text/plain")
 
@@ -33,7 +38,9 @@ def calls() -> list[CallRecord]:
 @pytest.fixture
 def api(calls: list[CallRecord], monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpApi]:
     monkeypatch.setattr("adapters.http.LARGEST_REPLY", 1_000_000)
-    app = Starlette(routes=[Route("/bomb", bomb, methods=["GET", "POST"]), Route("/small", small)])
+    app = Starlette(
+        routes=[Route("/twice", twice), Route("/bomb", bomb, methods=["GET", "POST"]), Route("/small", small)]
+    )
     with stage() as server:
         client = http_client(server.put_on(app), {}, timedelta(seconds=5))
         yield HttpApi(system="acme", client=client, sink=calls.append)
@@ -46,6 +53,11 @@ def test_a_reply_that_unpacks_beyond_all_bounds_is_no_answer(api: HttpApi, calls
     with pytest.raises(Doubtful):
         api.instruct("order", "POST", "/bomb", timeout=timedelta(seconds=5))
     assert [(call.error, call.status, call.reply) for call in calls] == [("DecodingError", None, "")] * 2
+
+
+def test_a_reply_that_is_packed_twice_is_no_answer_before_it_is_unpacked(api: HttpApi) -> None:
+    with pytest.raises(Unavailable):
+        api.ask("stock", "GET", "/twice")
 
 
 def test_a_packed_reply_is_read_as_it_was_meant(api: HttpApi, calls: list[CallRecord]) -> None:

@@ -58,6 +58,17 @@ class TakesSilenceForAbsence(Correct):
         return Lookup(verdict=LookupVerdict.ABSENT) if self.vendor.spoilt else found
 
 
+@fails("test_a_web_servers_own_404_does_not_prove_that_there_is_no_order")
+class BelievesAnyPage(Correct):
+    def find_order(self, order: SupplierOrder) -> Lookup:
+        try:
+            return super().find_order(order)
+        except AdapterError:
+            if self.vendor.faults["find_order"].options.get("status") == 404:
+                return Lookup(verdict=LookupVerdict.ABSENT)
+            raise
+
+
 @fails(ONCE)
 class IsNeverSure(Correct):
     def find_order(self, order: SupplierOrder) -> Lookup:

@@ -100,15 +100,21 @@ class BigBuy:
         """Check, then order once, on a fresh connection; see the port for what each failure means."""
         allowance = Allowance(self._settings.submit_timeout)
         try:
-            document, split = self._document(order), self._version == SPLIT
+            references, split = self._references(order.lines), self._version == SPLIT
+            document = requests.order_document(order, self._profile, references)
             checked = self._check(document, split=split)
             if checked.parts > 1 and not split:
                 split, checked = True, self._check(document, split=True)
         except _Exists as exists:
             return self._adopt(order, exists.existing)
         except (Unavailable, UnexpectedReply) as error:  # checking orders nothing
-            raise NotSent(f"check: {error}", code=error.code, retry_after=error.retry_after) from None
-        return self._create(order, document, checked, allowance, split=split)
+            raise NotSent(f"check: {error}", code=error.code, retry_after=error.retry_after) from error
+        created = self._create(document, allowance, split=split)
+        if isinstance(created, _Exists):
+            return self._adopt(order, created.existing)
+        # From here on nothing is asked for: the order is made, and a question could fail.
+        codes = [requests.code_of(line, references) for line in order.lines]
+        return _placed(order, codes, document, created, checked)
 
     def find_order(self, order: SupplierOrder) -> Lookup:
         """Look for an order by our number. Orders that were split are not found so: those stay unsure."""
@@ -173,31 +179,20 @@ class BigBuy:
             raise _Exists(operation, envelopes.existing_order(reply))
         return replies.read_check(operation, reply)
 
-    def _create(
-        self,
-        order: SupplierOrder,
-        document: Mapping[str, Any],
-        checked: Checked,
-        allowance: Allowance,
-        *,
-        split: bool,
-    ) -> PlacedOrder:
+    def _create(self, document: Mapping[str, Any], allowance: Allowance, *, split: bool) -> "Created | _Exists":
         operation = "order/create/multishipping" if split else "order/create"
         response = self._api.instruct(
             operation, "POST", f"rest/{operation}.json", timeout=allowance.left(operation), json=document
         )
         reply = _unwrapped(response)
         if not split and not reply.order_id and envelopes.problem_codes(reply) == [envelopes.WAREHOUSES]:
-            return self._create(
-                order, document, checked, allowance, split=True
-            )  # refused whole: its stock has moved meanwhile
+            return self._create(document, allowance, split=True)  # refused whole: its stock moved meanwhile
         try:
-            created = replies.read_creation(operation, reply, _wanted(document))
+            return replies.read_creation(operation, reply, _wanted(document))
         except Refused as refusal:
             if refusal.code != envelopes.EXISTS:
                 raise
-            return self._adopt(order, envelopes.existing_order(reply))
-        return self._placed(order, document, created, checked)
+            return _Exists(operation, envelopes.existing_order(reply))
 
     def _adopt(self, order: SupplierOrder, existing: str) -> PlacedOrder:
         """Take over the order that our number has there already, if it is all of ours."""
@@ -208,20 +203,6 @@ class BigBuy:
         if found is None or found.placed is None:
             raise Doubtful("create: it exists already, but not as one order", code=envelopes.EXISTS)
         return found.placed
-
-    def _placed(
-        self, order: SupplierOrder, document: Mapping[str, Any], created: Created, checked: Checked
-    ) -> PlacedOrder:
-        paid = SupplierState.AWAITING_PAYMENT if _unpaid(document) else SupplierState.ACKNOWLEDGED
-        references = self._references(order.lines)
-        codes = [requests.code_of(line, references) for line in order.lines]
-        return PlacedOrder(
-            supplier_number=created.number,
-            state=paid if created.clear else SupplierState.UNKNOWN,
-            status_text="" if created.clear else "made in part; it is not said what of it",
-            total=checked.total,
-            lines=replies.rejected_lines(created, order.lines, codes),
-        )
 
     def _lookup(self, order_id: str, order: SupplierOrder) -> Lookup:
         part = self._part(order_id)
@@ -319,6 +300,19 @@ def build(*, settings: Supplier, supplier_id: str, secrets: Callable[[str], str]
     profile = profile_of(BigBuyProfile, settings, supplier_id)
     api = bearer_api(settings, supplier_id, secrets, sink)
     return BigBuy(api=api, supplier_id=supplier_id, settings=settings, profile=profile, version=version)
+
+
+def _placed(
+    order: SupplierOrder, codes: Sequence[str], document: Mapping[str, Any], created: Created, checked: Checked
+) -> PlacedOrder:
+    paid = SupplierState.AWAITING_PAYMENT if _unpaid(document) else SupplierState.ACKNOWLEDGED
+    return PlacedOrder(
+        supplier_number=created.number,
+        state=paid if created.clear else SupplierState.UNKNOWN,
+        status_text="" if created.clear else "made in part; it is not said what of it",
+        total=checked.total,
+        lines=replies.rejected_lines(created, order.lines, codes),
+    )
 
 
 def _unwrapped(response: httpx.Response) -> Reply:

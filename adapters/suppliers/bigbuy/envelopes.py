@@ -4,14 +4,12 @@ Format: BigBuy API, and what its clients have met: errors with HTTP 200 and ``{"
 a body, messages that are JSON texts of their own, and 429 as a bare sentence.
 """
 
-import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, NoReturn
 
 from adapters.errors import AccountHold, AuthenticationFailed, Refused, Throttled, Unavailable, UnexpectedReply
-from adapters.suppliers.json_answers import reference
+from adapters.suppliers.json_answers import loads, reference
 
 RATE_LIMITED = "You exceeded the rate limit"
 EXISTS, TEMPORARY, VALIDATION, WAREHOUSES, NOT_FOUND = "ER008", "ER009", "validation", "warehouses", "order_not_found"
@@ -125,8 +123,8 @@ def raise_unanswered(operation: str, reply: Reply) -> NoReturn:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=lambda _constant: None)
-    except (ValueError, RecursionError):
+        return loads(text, lenient=True)
+    except ValueError:
         return None
 
 

@@ -4,7 +4,6 @@ Format: BTSWholesaler API v2.1 (vendor's reference, 2026). Where the reference i
 be told apart: numbers as JSON numbers or strings, empty objects written as empty lists, error codes in any envelope.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.errors import AccountHold, Doubtful, Refused, UnexpectedReply
 from adapters.suppliers.btswholesaler.requests import normalised_ean
+from adapters.suppliers.json_answers import loads, parse
 from models.base import Identifier, Reference
 from models.money import Money
 from models.suppliers import (
@@ -71,10 +71,7 @@ def read_document(operation: str, status: int, text: str) -> Any:
     """Parse a question's answer; amounts become Decimal. Raises UnexpectedReply where it is no success or no JSON."""
     if not 200 <= status < 300:
         raise UnexpectedReply(f"{operation}: answered {status}", code=f"http_{status}")
-    try:
-        return json.loads(text, parse_float=Decimal)
-    except ValueError:
-        raise UnexpectedReply(f"{operation}: the answer is no JSON", code="not_json") from None
+    return parse(operation, text)
 
 
 def error_code(text: str) -> str:
@@ -138,7 +135,9 @@ def read_order(supplier_number: str, document: Any) -> OrderFacts:
 
 
 def read_trackings(supplier_number: str, document: Any) -> list[Any]:
-    """Read getTrackings: the tracking fields of this order's rows."""
+    """Read getTrackings: the tracking fields of this order's rows; PHP's null for an empty list is one too."""
+    if document is None:
+        return []
     if not isinstance(document, list):
         raise _unexpected("getTrackings", "(whole)", "is not a list")
     fields = [(row, _field("getTrackings", row, "tracking")) for row in document]
@@ -192,7 +191,7 @@ def read_feed_status(document: Any) -> str:
 
 def _placed(text: str) -> PlacedOrder | None:
     try:
-        document = json.loads(text, parse_float=Decimal)
+        document = loads(text, lenient=True)
     except ValueError:
         document = text.strip()
     if isinstance(document, str | int) and not isinstance(document, bool):
@@ -218,7 +217,7 @@ def _placed(text: str) -> PlacedOrder | None:
 def _names_an_order(text: str) -> bool:
     """Say whether an error also carries an order number: then it proves nothing."""
     try:
-        document = json.loads(text)
+        document = loads(text, lenient=True)
     except ValueError:
         return False
     return isinstance(document, dict) and bool(document.get("order_number"))
@@ -226,10 +225,10 @@ def _names_an_order(text: str) -> bool:
 
 def _words(text: str) -> Iterator[str]:
     """List the words of a well-formed body: JSON keys and values, or a line of plain text. Cut-off JSON has none."""
-    if text.lstrip()[:1] in ("{", "[", '"'):
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[", '"'):
         try:
-            yield from _words_of(json.loads(text))
-        except ValueError:
+            yield from _words_of(loads(text, lenient=True))
+        except (ValueError, RecursionError):
             return
     elif not text.lstrip().startswith("<"):
         yield from re.findall(r"\w+", text)

@@ -71,7 +71,7 @@ class Calls:
         try:
             return get()
         except (Unavailable, UnexpectedReply) as error:
-            raise NotSent(f"{operation}: no token: {error}", code=error.code, retry_after=error.retry_after) from None
+            raise NotSent(f"{operation}: no token: {error}", code=error.code, retry_after=error.retry_after) from error
 
     def _fetch_token(self) -> str:
         operation, path = "getAccessToken", "authentication/getAccessToken"

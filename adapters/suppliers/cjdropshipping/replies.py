@@ -4,12 +4,10 @@ Format: CJ Dropshipping API 2.0: ``{code, result, message, data}``, with HTTP 20
 that codes may be relied upon, and messages not.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, NoReturn
 
 from adapters.errors import (
@@ -21,9 +19,10 @@ from adapters.errors import (
     Unavailable,
     UnexpectedReply,
 )
-from adapters.suppliers.cjdropshipping.requests import quote_id_of
+from adapters.suppliers.cjdropshipping.requests import quote_id_of, second_line
 from adapters.suppliers.json_answers import (
     identifier,
+    loads,
     member,
     money,
     money_if_readable,
@@ -54,6 +53,7 @@ REFUSALS = {
     CREATE_FAILED: "1603000",
     1605000: "shipping_cost_code_error",  # no such way to ship
 }
+_PLAIN_REFUSALS = frozenset({1600100, 1600101, *UNKNOWN_VARIANT, 1605000})  # codes that a number taken before never has
 ACCOUNT_CODES = frozenset({1604000})  # the balance is too low
 STATES = {
     "unpaid": SupplierState.AWAITING_PAYMENT,
@@ -106,8 +106,8 @@ class Draft:
 def read_envelope(operation: str, status: int, text: str) -> Envelope:
     """Read an answer's envelope. Raises UnexpectedReply where there is none."""
     try:
-        document = json.loads(text, parse_float=Decimal, parse_constant=lambda _constant: None)
-    except (ValueError, RecursionError):
+        document = loads(text, lenient=True)
+    except ValueError:
         document = None
     if status == 401 and not isinstance(document, dict):
         return Envelope(401)
@@ -150,7 +150,7 @@ def read_creation(operation: str, envelope: Envelope) -> Draft | None:
         return _draft(order_id, envelope.data)
     raise_general(operation, envelope)
     _raise_hold(operation, envelope)
-    if _REPEATED.search(envelope.message):
+    if envelope.code not in _PLAIN_REFUSALS and _REPEATED.search(_MISSING.sub("", envelope.message)):
         return None
     if envelope.code in REFUSALS:
         raise Refused(f"{operation}: refused with {envelope.code}", code=REFUSALS[envelope.code])
@@ -212,6 +212,8 @@ def same_order(detail: Mapping[str, Any], order: SupplierOrder) -> bool:
     said = {
         "shippingCustomerName": address.name,
         "shippingAddress": address.address1,
+        "shippingAddress2": second_line(address),
+        "shippingZip": address.postal_code,
         "shippingCity": address.city,
         "shippingCountryCode": address.country_code,
     }
@@ -292,6 +294,8 @@ def _draft(order_id: str, data: Any) -> Draft:
     reasons = document.get("interceptOrderReasons")
     stopped = [entry for entry in reasons if isinstance(entry, dict)] if isinstance(reasons, list) else []
     codes = tuple(reference(entry.get("code")) or "without a code" for entry in stopped)
+    if document.get("logisticsMiss") is True:
+        codes += ("no way to ship",)
     total = money_if_readable(document.get("orderAmount"), CURRENCY)
     return Draft(order_id, short(str(document.get("orderStatus") or "")).upper(), total, codes)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from models.base import CountryCode, Span, StrictContract
+from models.orders import Address
 from models.suppliers import Destination, SupplierLine, SupplierOrder
 
 CREATE_ONLY = 3  # payType: nothing is confirmed or paid yet
@@ -42,6 +43,11 @@ def products(lines: Sequence[SupplierLine], articles: str) -> list[dict[str, Any
     return [{articles: line.sku or line.ean, "quantity": line.quantity, "storeLineItemId": line.ean} for line in lines]
 
 
+def second_line(address: Address) -> str:
+    """Write what the first line of an address leaves over."""
+    return ", ".join(part for part in (address.address2, address.company) if part)
+
+
 def order_document(order: SupplierOrder, profile: CjProfile) -> dict[str, Any]:
     """Write an order that is created and no more (createOrderV2). ``orderNumber`` is ours: the vendor takes it once."""
     address = order.address
@@ -50,7 +56,7 @@ def order_document(order: SupplierOrder, profile: CjProfile) -> dict[str, Any]:
         "orderNumber": order.number,
         "shippingCustomerName": address.name,
         "shippingAddress": address.address1,
-        "shippingAddress2": ", ".join(part for part in (address.address2, address.company) if part),
+        "shippingAddress2": second_line(address),
         "shippingCity": address.city,
         "shippingProvince": address.province_code or address.city,  # required, also where a country has none
         "shippingZip": address.postal_code,

@@ -224,7 +224,8 @@ class GenericRest:
         try:
             options = self._options(prepared)
         except (Unavailable, UnexpectedReply) as error:
-            raise NotSent(f"place_order: not sent, no credential: {error}", code=error.code) from None
+            said = f"place_order: not sent, no credential: {error}"
+            raise NotSent(said, code=error.code, retry_after=error.retry_after) from error
         timeout = allowance.left("place_order")
         response = self._api.instruct("place_order", prepared.method, prepared.path, timeout=timeout, **options)
         if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials.renew(options["headers"]):

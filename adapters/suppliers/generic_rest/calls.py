@@ -5,7 +5,7 @@ Names in templates: ``order`` (as ``models.suppliers.SupplierOrder``, with ``lin
 ``| number`` write them otherwise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,10 +72,11 @@ def fill_in(call: Call, context: Context) -> Prepared:
     if call.body is not None:
         body["json"] = _at(("body",), lambda: templates.fill(call.body, context))
     if call.form:
-        body["data"] = dict(_pairs("form", call.form, context))
+        body["data"] = _form(_pairs("form", call.form, context))
     return Prepared(
         method=call.method,
-        path=_at(("path",), lambda: templates.fill_path(call.path, context)),
+        # Without its slash, "orders:place" would be read as an address of another kind.
+        path="/" + _at(("path",), lambda: templates.fill_path(call.path, context)).lstrip("/"),
         query=list(_pairs("query", call.query, context)),
         headers={
             name: _at(("headers", name), lambda text=text: templates.fill_header(text, context))
@@ -94,6 +95,14 @@ def _pairs(section: str, table: Mapping[str, str], context: Context) -> Iterator
                 raise TemplateProblem((section, name), "is no text")
             if one is not None:
                 yield name, _text(one)
+
+
+def _form(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Gather what has one name: httpx takes a form by name."""
+    form: dict[str, list[str]] = {}
+    for name, text in pairs:
+        form.setdefault(name, []).append(text)
+    return form
 
 
 def _text(value: Any) -> str:

@@ -81,6 +81,9 @@ def _promises(profile: RestProfile) -> Iterator[Fault]:
     place = ("operations", "place_order")
     if profile.doubt == "look_up" and operations.find_order is None:
         yield Fault(("doubt",), "look_up needs the operation find_order", 'describe it, or write doubt = "none"')
+    if profile.doubt == "look_up" and not profile.visibility_delay:
+        problem = "is missing: looked for at once, an order still being written there is not seen, and sent twice"
+        yield Fault(("visibility_delay",), problem, 'write how long that may take, e.g. "2m"')
     if profile.visibility_delay and profile.doubt != "look_up":
         yield Fault(("visibility_delay",), "is for look-ups only", 'take it out, or write doubt = "look_up"')
     sent = _sent(operations.place_order, _order())
@@ -102,7 +105,8 @@ def _promises(profile: RestProfile) -> Iterator[Fault]:
 
 def _unrecorded(profile: RestProfile) -> Iterator[Fault]:
     recorded = {one.operation for one in profile.recorded}
-    for name in _MUST_BE_RECORDED:
+    looked_up = profile.doubt == "look_up" and profile.operations.find_order is not None
+    for name in (*_MUST_BE_RECORDED, *(["find_order"] if looked_up else [])):
         if name not in recorded:
             yield Fault(("recorded",), f"has no answer to {name}", _RECORD)
 

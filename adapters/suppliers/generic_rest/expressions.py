@@ -3,10 +3,9 @@
 Numbers with a fraction reach expressions as text, so that no cent is lost to a binary float.
 """
 
-import json
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -14,6 +13,7 @@ from jmespath.functions import Functions, signature
 from pydantic import AfterValidator, StringConstraints
 
 from adapters.errors import UnexpectedReply
+from adapters.suppliers.json_answers import parse
 from models.faults import suggest
 
 LONGEST = 1_000  # characters
@@ -53,6 +53,8 @@ def _compiles(text: str) -> str:
     except JMESPathError as error:
         reason = str(error).split("\n", 1)[0].removesuffix(":")
         raise ValueError(f"is no JMESPath expression: {reason[:200]}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     for mistake in _wrong_calls(parsed):
         raise ValueError(mistake)
     return text
@@ -92,11 +94,4 @@ def evaluate(operation: str, name: str, expression: str, document: Any) -> Any:
 
 def read_json(operation: str, text: str) -> Any:
     """Parse an answer. Raises UnexpectedReply."""
-    try:
-        return json.loads(text, parse_float=str, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise UnexpectedReply(f"{operation}: the answer is no JSON", code="not_json") from None
-
-
-def _refuse(_: str) -> NoReturn:
-    raise ValueError("not JSON")
+    return parse(operation, text, amounts=str)

@@ -59,7 +59,7 @@ def read_page(call: FeedCall, document: Any, place: Place) -> tuple[FeedPage, Pl
     """Read a page, and where the next one begins."""
     answer = Source(OPERATION, document)
     begins = place.since or answer.text("since", call.since)
-    rows = [_row(source, call) for source in answer.each("rows", call.rows)]
+    rows = [_row(source, call) for source in answer.listed("rows", call.rows)]
     following = _following(call, answer, place, begins)
     total = answer.whole("total", call.total) if call.total and answer.get("total", call.total) is not None else None
     return FeedPage(rows, str(following) if following else "", total=total, since=begins), following

@@ -25,6 +25,9 @@ from adapters.suppliers.generic_rest.profile import ErrorRule, RestProfile
 NOT_FOUND, TOO_LATE = "order_not_found", "too_late"
 PLACING = "place_order"
 _MAY_BE_EMPTY = frozenset({"cancel_order", "probe"})
+_MUST_BE_PROVEN = frozenset(
+    {"find_order", "fetch_stock", "quote_shipping"}
+)  # else an order is sent again, or elsewhere
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _LONGEST_WAIT = 86_400  # seconds
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
@@ -38,7 +41,7 @@ def success(profile: RestProfile, operation: str, status: int, text: str) -> Any
         document, readable = None, not text.strip() and (operation in _MAY_BE_EMPTY or not 200 <= status < 300)
     if readable and (failure := _by_rule(profile, operation, status, document)):
         raise failure
-    if failure := _by_status(operation, status):
+    if failure := _by_status(operation, status, readable=readable):
         raise failure
     if not readable:
         raise _unknown(operation, "the answer is no JSON", "not_json")
@@ -93,10 +96,11 @@ def _failure(means: str, operation: str, code: str) -> AdapterError:
     return Refused(said, code=TOO_LATE) if means == "too_late" else Unavailable(said, code=code)
 
 
-def _by_status(operation: str, status: int) -> AdapterError | None:
+def _by_status(operation: str, status: int, *, readable: bool) -> AdapterError | None:
+    """Say what a status means without a rule. Where orders depend on it, a web server's own 404 proves no absence."""
     if status == _UNAUTHORIZED or (status == _FORBIDDEN and operation != PLACING):
         return AuthenticationFailed(f"{operation}: our credential is not accepted")
-    if status == _NOT_FOUND and operation != PLACING:
+    if status == _NOT_FOUND and operation != PLACING and (readable or operation not in _MUST_BE_PROVEN):
         return Refused(f"{operation}: there is no such thing", code=NOT_FOUND)
     return None if 200 <= status < 300 else _unknown(operation, f"answered {status}", f"http_{status}")
 

@@ -191,6 +191,11 @@ class FeedCall(Call):
             yield from unknown_names(named, self.fields, kind="row field")
 
 
+def judged_by_status(status: int) -> bool:
+    """Say whether transport judges an answer by its status alone, as ``adapters.http`` does."""
+    return status == 429 or status >= 500
+
+
 class ErrorRule(StrictContract):
     """What an answer means that is no success. The first rule that fits counts."""
 
@@ -205,8 +210,13 @@ class ErrorRule(StrictContract):
 
     @model_validator(mode="after")
     def _fits_something(self) -> Self:
+        faults = []
         if not self.status and self.when is None:
-            refuse("ErrorRule", [Fault(("when",), "is missing, as is status", "say which answers this is about")])
+            faults.append(Fault(("when",), "is missing, as is status", "say which answers this is about"))
+        if any(map(judged_by_status, self.status)):
+            problem = "holds 429 or 5xx, of which no rule is asked: it says to come back, or nothing at all"
+            faults.append(Fault(("status",), problem, "take these out"))
+        refuse("ErrorRule", faults)
         return self
 
 

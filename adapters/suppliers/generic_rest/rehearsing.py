@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from adapters.errors import AdapterError
-from adapters.suppliers.generic_rest import feeds, judging, placing, replies, webhooks
-from adapters.suppliers.generic_rest.profile import Recorded, RestProfile
+from adapters.errors import AdapterError, Doubtful, Throttled, Unavailable
+from adapters.suppliers.generic_rest import dates, feeds, judging, placing, replies, webhooks
+from adapters.suppliers.generic_rest.profile import Recorded, RestProfile, judged_by_status
 from adapters.suppliers.generic_rest.replies import Reader
 from adapters.suppliers.generic_rest.values import Source
 from models.faults import Fault
@@ -16,6 +16,7 @@ from models.feeds import FeedKind
 
 OUR_NUMBER = "DW-1-11"
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_DATE = "turn it round, e.g. join('-', reverse(split(shipsOn, '/'))), or take the expression out"
 _EXPECTATION = "correct the expressions or the rules, or what is expected"
 
 
@@ -30,6 +31,8 @@ def faults_of(profile: RestProfile) -> Iterator[Fault]:
             continue
         for said in _surprises(recorded.expect, outcome(profile, recorded)):
             yield Fault((*place, "expect"), said, _EXPECTATION)
+        for name in dates.unreadable(profile, recorded.operation, _text(recorded)):
+            yield Fault((*place, "body"), f"{name} finds a date that is not ISO 8601, and would be ignored", _DATE)
 
 
 def _surprises(expected: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +65,9 @@ def differences(expected: Any, found: Any, path: str = "") -> Iterator[tuple[str
 
 
 def _outcome(profile: RestProfile, recorded: Recorded) -> dict[str, Any]:
-    text = recorded.body if isinstance(recorded.body, str) else _json(recorded.body)
+    text = _text(recorded)
+    if judged_by_status(recorded.status):
+        raise _of_transport(recorded)
     if recorded.operation == "webhook":
         assert profile.webhook is not None
         news = webhooks.read(profile, profile.webhook, text.encode())
@@ -71,6 +76,14 @@ def _outcome(profile: RestProfile, recorded: Recorded) -> dict[str, Any]:
         return _dumped(placing.read(profile, recorded.status, text, OUR_NUMBER))
     document = judging.success(profile, recorded.operation, recorded.status, text)
     return _READERS[recorded.operation](profile, document, recorded.feed)
+
+
+def _of_transport(recorded: Recorded) -> AdapterError:
+    """Say what an answer means of which no rule is asked."""
+    said = f"{recorded.operation}: answered {recorded.status}"
+    if recorded.status == 429:
+        return Throttled(said)
+    return (Doubtful if recorded.operation == judging.PLACING else Unavailable)(said, code=f"http_{recorded.status}")
 
 
 def _found(profile: RestProfile, document: Any, _: FeedKind | None) -> dict[str, Any]:
@@ -136,8 +149,8 @@ def _dumped(model: Any) -> dict[str, Any]:
     return document
 
 
-def _json(body: Any) -> str:
-    return json.dumps(body, default=str)
+def _text(recorded: Recorded) -> str:
+    return recorded.body if isinstance(recorded.body, str) else json.dumps(recorded.body, default=str)
 
 
 def _equal(expected: Any, found: Any) -> bool:

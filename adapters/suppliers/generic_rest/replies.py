@@ -174,13 +174,13 @@ def read_lookup(profile: RestProfile, call: FindOrder, document: Any, our_number
 
 def read_stock(profile: RestProfile, call: FetchStock, document: Any) -> dict[str, StockAnswer]:
     """Read what is there, by normalised EAN. What the answer leaves out is unknown to it."""
-    answers = (_stock(profile, call, item) for item in Source("fetch_stock", document).each("each", call.each))
+    answers = (_stock(profile, call, item) for item in Source("fetch_stock", document).listed("each", call.each))
     return {normalise_ean(answer.ean): answer for answer in answers}
 
 
 def read_quotes(profile: RestProfile, call: QuoteShipping, document: Any) -> list[ShippingQuote]:
     """Read the ways to ship."""
-    return [_quote(profile, call, item) for item in Source("quote_shipping", document).each("each", call.each)]
+    return [_quote(profile, call, item) for item in Source("quote_shipping", document).listed("each", call.each)]
 
 
 def _stock(profile: RestProfile, call: FetchStock, item: Source) -> StockAnswer:

@@ -40,6 +40,12 @@ class Source:
             raise self.wrong(name, "is no list")
         return [Source(f"{self.operation}: {name}[{position}]", item) for position, item in enumerate(found)]
 
+    def listed(self, name: str, expression: str) -> list["Source"]:
+        """Evaluate to a list that must be there: without it nobody knows whether it is empty or has another name now."""
+        if self.get(name, expression) is None:
+            raise self.wrong(name, "is missing")
+        return self.each(name, expression)
+
     def text(self, name: str, expression: str | None, limit: int = 60) -> str:
         """Read a text or a whole number as one line; "" where there is none."""
         found = self.get(name, expression)

@@ -145,16 +145,21 @@ class Printful:
         refusal = replies.refusal("draft", response.status_code, response.text)
         if refusal is None:
             raise doubt
-        return self._left_before(order.number, refusal, doubt)
+        return self._left_before(body, refusal, doubt)
 
-    def _left_before(self, number: str, refusal: AdapterError, doubt: Doubtful) -> OrderReply:
-        """Find what an earlier attempt has left: our number is taken only once, and that is one reason to refuse."""
+    def _left_before(self, body: Mapping[str, Any], refusal: AdapterError, doubt: Doubtful) -> OrderReply:
+        """Find what an earlier attempt has left: our number is taken only once, and that is one reason to refuse.
+
+        The order may have changed since then, its address above all: such a draft is never gone on with.
+        """
         try:
-            there = self._look(number)
+            there = self._look(body["external_id"])
         except AdapterError:
             raise doubt from None
         if there is None:
             raise refusal
+        if there.is_draft and not replies.same_order(there, body):
+            raise Refused("draft: our number has a draft with other contents", code="draft_differs")
         return there
 
     def _confirm(self, draft: OrderReply, allowance: Allowance) -> PlacedOrder:
@@ -188,7 +193,7 @@ class Printful:
 
     def _look(self, number: str) -> OrderReply | None:
         response = self._response("look", "GET", requests.order_path(number))
-        return None if response.status_code == httpx.codes.NOT_FOUND else self._ours("look", number, response)
+        return None if _is_missing(response) else self._ours("look", number, response)
 
     def _ours(self, operation: str, number: str, response: httpx.Response) -> OrderReply:
         order = replies.read_order(operation, response.status_code, response.text)
@@ -198,7 +203,7 @@ class Printful:
 
     def _order(self, supplier_number: str) -> OrderReply:
         response = self._response("order", "GET", requests.supplier_order_path(supplier_number))
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if _is_missing(response):
             raise Refused("order: the supplier does not know it", code="order_not_found")
         order = replies.read_order("order", response.status_code, response.text)
         if order.id != supplier_number:
@@ -207,7 +212,7 @@ class Printful:
 
     def _stock_of(self, key: str) -> StockAnswer:
         response = self._response("variant", "GET", requests.variant_path(key))
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if _is_missing(response):
             return StockAnswer(ean=key, known=False, quantity=0)
         variant = replies.read_variant(replies.result_of("variant", response.status_code, response.text))
         cost = replies.read_cost(self._result("catalogue", "GET", f"products/variant/{variant.variant_id}"))
@@ -266,6 +271,10 @@ class Printful:
     def _finding(self, severity: Severity, subject: str, message: str, remedy: str = "") -> Finding:
         area = f"supplier {self._supplier_id}"
         return Finding(area=area, severity=severity, subject=subject, message=message, remedy=remedy)
+
+
+def _is_missing(response: httpx.Response) -> bool:
+    return replies.is_missing(response.status_code, response.text)
 
 
 def _capabilities(profile: PrintfulProfile, *, listens: bool) -> Capabilities:

@@ -4,15 +4,15 @@ Format: Printful API v1 (vendor's PHP SDK): ``{code, result, extra, error {reaso
 documented: what they are read as is not confirmed by the vendor.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters.errors import AccountHold, AdapterError, Refused, UnexpectedReply
+from adapters.suppliers.json_answers import loads
 from models.base import Identifier, Reference
 from models.exchange import LookAgain
 from models.money import Money
@@ -51,11 +51,13 @@ ORDER_EVENTS = frozenset(
     }
 )
 _REFUSALS = (  # in an error's text -> code
-    (re.compile(r"out of stock|discontinued", re.IGNORECASE), "no_stock"),
     (re.compile(r"shipping (method|rate|service)", re.IGNORECASE), "shipping_cost_code_error"),
     (re.compile(r"variant|product", re.IGNORECASE), "product_error"),
 )
-_ACCOUNT = re.compile(r"billing|payment method|insufficient|wallet|not enough", re.IGNORECASE)
+_NO_STOCK = re.compile(r"out of stock|discontinued|(insufficient|not enough) (stock|inventory|items)", re.IGNORECASE)
+# Of the account, and not of an article whose name an error repeats, such as a wallet.
+_ACCOUNT = re.compile(r"billing|payment method|insufficient|not enough|your wallet|wallet balance", re.IGNORECASE)
+_SAME_PLACE = ("name", "address1", "address2", "city", "zip", "country_code")  # that tell one recipient from another
 _GONE = ("discontinued", "out_of_stock", "temporary_out_of_stock")
 _CENT_FRACTION = Decimal("0.0001")
 _LARGEST_EXPONENT = 9  # "1e999999999" would fill the memory
@@ -73,6 +75,10 @@ def _decimal(value: Any) -> Decimal:
 
 
 Exact = Annotated[Decimal, BeforeValidator(_decimal)]
+
+
+Items = TypeVar("Items")
+Listed = Annotated[tuple[Items, ...], BeforeValidator(lambda value: () if value is None else value)]  # null for none
 
 
 class _Reply(BaseModel):
@@ -96,7 +102,7 @@ class _Shipment(_Reply):
     tracking_number: str | None = None
     tracking_url: str | None = None
     reshipment: bool = False
-    items: tuple[_Packed, ...] = ()
+    items: Listed[_Packed] = ()
 
 
 class OrderReply(_Reply):
@@ -105,9 +111,11 @@ class OrderReply(_Reply):
     id: Reference
     external_id: str | None = None
     status: str
+    shipping: str | None = None
+    recipient: Any = None  # compared, where it is said
     costs: Any = None  # of use, but no reason to doubt an order
-    items: tuple[_Item, ...] = ()
-    shipments: tuple[_Shipment, ...] = ()
+    items: Listed[_Item] = ()
+    shipments: Listed[_Shipment] = ()
 
     @property
     def is_draft(self) -> bool:
@@ -180,10 +188,30 @@ def refusal(operation: str, status: int, text: str) -> AdapterError | None:
     if not 400 <= status < 500 or document.get("code") != status or not isinstance(error, Mapping):
         return None
     said = f"{error.get('reason') or ''} {error.get('message') or ''}"
+    if status != 402 and _NO_STOCK.search(said):
+        return Refused(f"{operation}: refused with no_stock", code="no_stock")
     if status == 402 or _ACCOUNT.search(said):
         return AccountHold(f"{operation}: the account can't pay", code="billing")
     code = next((code for pattern, code in _REFUSALS if pattern.search(said)), f"http_{status}")
     return Refused(f"{operation}: refused with {code}", code=code)
+
+
+def is_missing(status: int, text: str) -> bool:
+    """Say whether the vendor knows no such thing. It says so in its envelope: a web server's own page proves nothing."""
+    return status == 404 and (_document(text) or {}).get("code") == 404
+
+
+def same_order(there: OrderReply, wanted: Mapping[str, Any]) -> bool:
+    """Say whether a draft under our number is what we would draft now (``requests.draft``); what it leaves out is."""
+    recipient = there.recipient if isinstance(there.recipient, Mapping) else {}
+    said = [(recipient[name], wanted["recipient"].get(name, "")) for name in _SAME_PLACE if name in recipient]
+    has = sorted((item.external_id or item.external_variant_id or "", item.quantity) for item in there.items)
+    wants = sorted((item["external_id"], item["quantity"]) for item in wanted["items"])
+    return (
+        there.shipping in (None, wanted["shipping"])
+        and all(_words(str(text or "")) == _words(ours) for text, ours in said)
+        and has in ([], wants)
+    )
 
 
 def read_order(operation: str, status: int, text: str) -> OrderReply:
@@ -254,17 +282,17 @@ def read_event(body: bytes) -> list[LookAgain]:
     if not isinstance(order, Mapping):
         raise UnexpectedReply("webhook: data.order is missing", code="unexpected_shape")
     number = order.get("external_id")
-    if number is None:  # an order that was entered by hand, or came from another shop
-        return []
-    if not isinstance(number, str) or not _is_reference(number):
+    if isinstance(number, list | dict):
         raise UnexpectedReply("webhook: data.order.external_id is no number", code="unexpected_shape")
+    if not isinstance(number, str) or not _is_reference(number):
+        return []  # an order that was entered by hand, or came from another shop: ours are never written so
     return [LookAgain(number=number)]
 
 
 def _document(text: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        document = loads(text)
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
@@ -319,7 +347,3 @@ def _is_reference(text: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _refuse(_: str) -> NoReturn:
-    raise ValueError("not JSON")
