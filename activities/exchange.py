@@ -42,6 +42,7 @@ class _Round:
     heartbeat: Heartbeat
     is_down: bool  # an incident says so: its probes try the supplier, and nobody else does
     picked_up: int = 0
+    stuck: int = 0  # of those that were read, what can't be put away
     sent: int = 0
     error: AdapterError | None = None
 
@@ -108,10 +109,22 @@ class ExchangeActivities:
             going.heartbeat.at()
             taken = self._taken(going, incoming, partial(_take, going, incoming))
             going.picked_up += taken.fresh
-            try:
-                going.port.put_away(incoming, good=taken.good)
-            except AdapterError as error:  # it is in our books: those behind it are picked up all the same
-                going.error = going.error or error
+            self._put_away(going, incoming, taken)
+
+    def _put_away(self, going: _Round, incoming: Incoming, taken: Taken) -> None:
+        """Put a document away that is in our books. Where that fails those behind it are picked up all the same.
+
+        It is no silence of the supplier's, whose other documents come: a person hears of it once it has come again.
+        """
+        stuck = ""
+        try:
+            going.port.put_away(incoming, good=taken.good)
+        except AdapterError as error:
+            going.stuck += 1
+            stuck = error.code
+        if not taken.fresh:
+            with self._deps.database.begin() as tx:
+                exchange_news.note_stuck(tx, going.partner, taken.id, stuck)
 
     def _taken(self, going: _Round, incoming: Incoming, work: Callable[[Transaction], Taken]) -> Taken:
         """Take one document in. One that our own code fails on is set aside: it must not hold up those behind it."""
@@ -150,6 +163,7 @@ class ExchangeActivities:
         if going.is_down:
             return wait(f"waits for {going.partner.settings.display_name}, which is down", every)
         counts = f"{going.picked_up} picked up, {going.sent} sent"
+        counts += f", {going.stuck} can't be put away" if going.stuck else ""
         if going.error is None:
             return wait(f"{counts}; next round {clock(now() + every)}", every)
         delay = max(every, going.error.retry_after or every)
@@ -161,7 +175,7 @@ def _take(going: _Round, incoming: Incoming, tx: Transaction) -> Taken:
 
 
 def _read_again(going: _Round, document_id: int, incoming: Incoming, tx: Transaction) -> Taken:
-    return exchange_news.apply(tx, going.partner, document_id, going.port.read(incoming))
+    return exchange_news.apply(tx, going.partner, document_id, going.port.read(incoming), again=True)
 
 
 class ExchangeNewsActivities:

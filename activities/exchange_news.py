@@ -83,12 +83,16 @@ def take(tx: Transaction, partner: Partner, incoming: Incoming, read: Callable[[
     return apply(tx, partner, kept.id, read(incoming))
 
 
-def apply(tx: Transaction, partner: Partner, document_id: int, reading: Reading) -> Taken:
-    """Apply what a document says, instead of what it was thought to say before, where it is read again."""
+def apply(tx: Transaction, partner: Partner, document_id: int, reading: Reading, *, again: bool = False) -> Taken:
+    """Apply what a document says, instead of what it was thought to say before, where it is read again.
+
+    ``again``: a person wants it read who knows that its control number came before; a partner may begin them anew.
+    """
     exchange_incoming.forget(tx, document_id)
     reason, replies = reading.refused, reading.replies
     control = reading.control
-    if control is not None and exchange_incoming.control_taken(tx, partner.supplier, control, document_id):
+    taken = control is not None and exchange_incoming.control_taken(tx, partner.supplier, control, document_id)
+    if control is not None and taken and not again:
         reason, replies = repeated_control(control), reading.replies_if_repeated
     if exchange_incoming.is_answered(tx, document_id):
         replies = ()
@@ -108,6 +112,18 @@ def set_aside(tx: Transaction, partner: Partner, incoming: Incoming, problem: st
     return apply(tx, partner, kept.id, Reading(kind=DocumentKind.UNKNOWN, refused=problem))
 
 
+def note_stuck(tx: Transaction, partner: Partner, document_id: int, code: str) -> None:
+    """Ask about a document that was read and can't be put away, so that it comes round after round; "": it can by now."""
+    key = f"document:{document_id}:stuck"
+    if not code:
+        tasks.close_for(tx, key, answer="it is put away", now=partner.now)
+        return
+    reason = f"it was read, and can't be put away: {code}; move it out of the inbox, or correct the folder's rights"
+    facts = {"document": f"document {document_id}", "reason": reason}
+    evidence = {"document": document_id, "see": f"dropwright documents show {document_id}", "problem": code}
+    _open(tx, partner, TaskCategory.DOCUMENT_UNCLEAR, tasks.About(key=key), facts, evidence)
+
+
 def ask_about_overdue(tx: Transaction, partner: Partner) -> int:
     """Ask, once each, about documents of ours that were not confirmed in time. Returns how many are new."""
     late = exchange_incoming.overdue(tx, partner.supplier, now=partner.now)
@@ -117,6 +133,10 @@ def ask_about_overdue(tx: Transaction, partner: Partner) -> int:
         evidence = {"document": one.id, "see": f"dropwright documents show {one.id}", "orders": list(one.numbers)}
         _open(tx, partner, TaskCategory.RECEIPT_OVERDUE, tasks.About(key=receipt_key(one.id)), facts, evidence)
     return len(late)
+
+
+def _refused_key(document_id: int) -> str:
+    return f"document:{document_id}:refused"
 
 
 def _named(numbers: Sequence[str]) -> str:
@@ -292,6 +312,9 @@ class _Applying:
             self._wake(number)
         if receipted.refused or not receipt.accepted:
             self._ask_about_refused(receipt, receipted)
+        else:
+            taken = "it was taken after all"
+            tasks.close_for(self.tx, _refused_key(receipted.id), answer=taken, now=self.partner.now)
 
     def _wake(self, number: str) -> None:
         """A submission in doubt, or a wait for a word, looks again at what its document has become."""
@@ -305,7 +328,7 @@ class _Applying:
         codes = " ".join(receipt.codes) or "no code given"
         facts = {"control": str(receipt.control), "orders": _named(refused), "codes": codes[:100]}
         evidence = {"refused_document": receipted.id, "orders": list(refused), **self._see()}
-        about = tasks.About(key=f"document:{receipted.id}:refused")
+        about = tasks.About(key=_refused_key(receipted.id))
         _open(self.tx, self.partner, TaskCategory.DOCUMENT_REFUSED, about, facts, evidence)
 
     def _stock(self, report: StockReported, place: int) -> None:

@@ -19,21 +19,12 @@ from adapters.database.purchase_orders import PurchaseOrderView
 from models.commands import SupplierReported
 from models.exchange_steps import ExchangeTold
 from models.identifiers import straggler_workflow_id
-from models.statuses import PurchaseOrderState
+from models.statuses import GIVEN_UP
 from models.suppliers import ACKNOWLEDGING
 from models.tasks import TaskCategory
 from workflows.decisions import questions
 
 RPC_TIMEOUT = timedelta(seconds=10)
-# Ended at this supplier though it may deliver: what it says now must not stay unheard.
-_GIVEN_UP = frozenset(
-    {
-        PurchaseOrderState.CANCELLED,
-        PurchaseOrderState.CANCELLED_BY_SUPPLIER,
-        PurchaseOrderState.REJECTED,
-        PurchaseOrderState.RETURNED,
-    }
-)
 
 
 class NewsTeller:
@@ -79,7 +70,7 @@ class NewsTeller:
         with self._database.begin() as tx:
             order = purchase_orders.load(tx, one.purchase_order_id)
             status = records.order_status(tx, partner.supplier, one.number)
-            if order.state not in _GIVEN_UP or status is None or status.state not in ACKNOWLEDGING:
+            if order.state not in GIVEN_UP or status is None or status.state not in ACKNOWLEDGING:
                 return
             if not withdrawals.told_of_twice(tx, order.id):
                 _ask(tx, partner, order, status.status_text or str(status.state))

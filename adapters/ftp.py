@@ -111,7 +111,10 @@ def lists_facts(session: ftplib.FTP) -> bool:
 
 def facts_of(session: ftplib.FTP, name: str) -> dict[str, str]:
     """Ask with MLST; the facts stand on the second line: `` type=file;size=17;modify=20260101000000; a.csv``."""
-    line = session.sendcmd(f"MLST {wired(name)}").splitlines()[1].strip()
+    _, *facts = session.sendcmd(f"MLST {wired(name)}").splitlines()
+    if not facts:
+        raise ValueError("a reply to MLST of one line")
+    line = facts[0].strip()
     pairs = (fact.partition("=") for fact in line.partition(" ")[0].split(";") if fact)
     return {key.lower(): value for key, _, value in pairs}
 

@@ -68,6 +68,7 @@ class Outgoing(Contract):
     state: DocumentState
     body: bytes = Field(repr=False)
     prepared_at: Timestamp
+    again: bool = False  # a person wants it to leave once more
 
 
 class Drafted(Contract):

@@ -41,6 +41,17 @@ class PurchaseOrderState(StrEnum):
     RETURNED = "returned"  # handed back to the order, to be planned again
 
 
+# Ended at its supplier, which may deliver all the same: what it says must not stay unheard, nor be ordered there anew.
+GIVEN_UP = frozenset(
+    {
+        PurchaseOrderState.CANCELLED,
+        PurchaseOrderState.CANCELLED_BY_SUPPLIER,
+        PurchaseOrderState.REJECTED,
+        PurchaseOrderState.RETURNED,
+    }
+)
+
+
 class SubmissionState(StrEnum):
     """The fence around the one request that must not leave twice."""
 

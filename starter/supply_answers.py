@@ -211,7 +211,8 @@ def _leave(answering: Answering) -> Effect:
 def _resend(answering: Answering) -> Effect:
     document = _document_of(answering)
     if not exchange_documents.resend(answering.tx, document, answering.now):
-        raise AnswerRefusedError(f"document {document} can't be sent: it was withdrawn, or its batch is still open")
+        why = "it was withdrawn, its batch is still open, or one of its orders was given up"
+        raise AnswerRefusedError(f"document {document} can't be sent: {why}")
     _tell_orders(answering, document, "document.resent")
     return Effect(message=f"document {document} is sent again with the next round", exchange=_supplier_of(answering))
 

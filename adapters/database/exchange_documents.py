@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, and_, exists, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
-from adapters.exchange.keeping import batch_key
+from adapters.exchange.keeping import batch_key, upload_fact
 from models.exchange import Direction, DocumentKind, DocumentState, Drafted, Outgoing
-from models.exchange_tables import control_numbers, partner_document_orders, partner_documents
+from models.exchange_tables import control_numbers, partner_document_orders, partner_documents, partner_facts
+from models.statuses import GIVEN_UP
+from models.tables import purchase_orders
 
 documents, entries = partner_documents, partner_document_orders
 WITHDRAWN = DocumentState.WITHDRAWN
@@ -100,6 +102,7 @@ def _outgoing(row: Row[Any], numbers: Iterable[str]) -> Outgoing:
         state=DocumentState(row.state),
         body=bytes(row.body or b""),
         prepared_at=row.made_at,
+        again=row.state == DocumentState.PREPARED and row.settled_at is not None,
     )
 
 
@@ -127,7 +130,15 @@ def withdraw(tx: Transaction, document_id: int) -> None:
 
 
 def resend(tx: Transaction, document_id: int, now: datetime) -> bool:
-    """Have a document sent again, byte for byte, with the next round. False where there is none that ever was."""
+    """Have a document sent again, byte for byte, with the next round. False where there is none that ever was.
+
+    False, too, where an order in it was given up since: it may have been ordered elsewhere. One that was refused counts
+    as though it had never left: that its number is known there then proves nothing.
+    """
+    query = select(documents.c.supplier, documents.c.control, documents.c.state).where(documents.c.id == document_id)
+    before = tx.execute(query.with_for_update()).one_or_none()
+    if before is None or _given_up(tx, document_id):
+        return False
     again = update(documents).where(
         documents.c.id == document_id,
         documents.c.direction == Direction.OUT,
@@ -136,9 +147,27 @@ def resend(tx: Transaction, document_id: int, now: datetime) -> bool:
     values = {"state": DocumentState.PREPARED, "settled_at": now, "receipt_due": None, "receipt_at": None}
     if not tx.execute(again.values(values)).rowcount:
         return False
+    if before.state == DocumentState.REFUSED:
+        facts = partner_facts.c
+        forgetting = update(partner_facts).where(
+            facts.supplier == before.supplier, facts.key == upload_fact(before.control)
+        )
+        tx.execute(forgetting.values(value=""))
     waiting = update(entries).where(entries.c.document_id == document_id, entries.c.state != WITHDRAWN)
     tx.execute(waiting.values(state=DocumentState.PREPARED))
     return True
+
+
+def _given_up(tx: Transaction, document_id: int) -> bool:
+    """Say whether it would order anew what has ended at this supplier without being delivered."""
+    ended = exists().where(
+        entries.c.document_id == documents.c.id,
+        entries.c.state != WITHDRAWN,
+        purchase_orders.c.number == entries.c.number,
+        purchase_orders.c.state.in_(GIVEN_UP),
+    )
+    query = select(ended).where(documents.c.id == document_id, documents.c.kind == DocumentKind.ORDER)
+    return bool(tx.execute(query).scalar())
 
 
 def await_no_receipt(tx: Transaction, document_id: int) -> None:

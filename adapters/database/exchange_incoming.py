@@ -13,7 +13,7 @@ from adapters.database.engine import Transaction
 from adapters.database.exchange_news import KnownOrder
 from adapters.exchange.keeping import document_state_after, state_after
 from models.exchange import Direction, DocumentKind, DocumentState, Incoming, OrderNews, Reading, ReceiptArrived
-from models.exchange_tables import partner_document_orders, partner_documents, partner_news
+from models.exchange_tables import partner_document_orders, partner_documents, partner_news, supplier_invoices
 from models.statuses import TaskState
 from models.tables import tasks
 
@@ -134,6 +134,7 @@ def forget(tx: Transaction, document_id: int) -> None:
     """Take out what a document had said: it is read again."""
     tx.execute(delete(partner_news).where(partner_news.c.document_id == document_id))
     tx.execute(delete(entries).where(entries.c.document_id == document_id))
+    tx.execute(delete(supplier_invoices).where(supplier_invoices.c.document_id == document_id))
 
 
 def note(

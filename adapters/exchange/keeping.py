@@ -21,6 +21,11 @@ def batch_key(window_ends: datetime) -> str:
     return f"batch:{window_ends.astimezone(UTC).isoformat()}"
 
 
+def upload_fact(control: int) -> str:
+    """Name the fact that says how far the upload of a document got (see ``adapters.exchange.remote_exchange``)."""
+    return f"upload:{control}"
+
+
 def state_after(receipt: ReceiptArrived, number: str) -> DocumentState:
     """Say what a receipt means for one purchase order of the document: a group may be taken in part."""
     refused = number in receipt.refused_numbers or (not receipt.accepted and not receipt.refused_numbers)

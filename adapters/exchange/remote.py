@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+from adapters.errors import Refused
 from adapters.exchange.remote_folder import CheckedFolder
 from adapters.exchange.remote_ftp import FtpRemote
 from adapters.exchange.remote_local import LocalRemote
@@ -52,7 +53,7 @@ class RemoteFolder(Protocol):
         """Read a file of the inbox whole.
 
         Raises UnexpectedReply("changed_while_reading") where it is not that version, or is gone, and
-        UnexpectedReply("too_large") above ``LARGEST``.
+        UnexpectedReply("too_large") above ``LARGEST``, UnexpectedReply("not_readable") where the server refuses it.
         """
 
     def move(self, entry: RemoteEntry, folder: str) -> None:
@@ -89,6 +90,18 @@ def open_folder(
     return CheckedFolder(settings, _transport(settings, secrets, timeouts), timeouts)
 
 
+def check_credentials(settings: RemoteSettings, secrets: Secrets) -> None:
+    """Read the credentials once, without connecting: with the adapter's building, and not with each order.
+
+    Raises what ``secrets`` raises, and ValueError where a key can't be read.
+    """
+    try:
+        open_folder(settings, secrets).close()
+    except Refused:
+        problem = "key_env holds no private key that password_env opens, or a line of host_keys is no key"
+        raise ValueError(f"profile.remote: {problem}") from None
+
+
 def _transport(settings: RemoteSettings, secrets: Secrets, timeouts: RemoteTimeouts) -> RemoteTransport:
     password = secrets(settings.password_env) if settings.password_env else ""
     if settings.scheme == "file":
@@ -106,6 +119,7 @@ __all__ = [
     "RemoteSettings",
     "RemoteTimeouts",
     "Settled",
+    "check_credentials",
     "entry_at",
     "open_folder",
 ]

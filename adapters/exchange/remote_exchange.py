@@ -1,7 +1,8 @@
 """Documents that travel as files: sent once through a desk and a partner's folders, settled after doubt, picked up.
 
 The fact ``upload:CONTROL`` tells how far an upload surely got: nothing is kept before its rename is asked for, so that
-a document whose file is nowhere, and which was never to be renamed, is proven not to exist.
+a document whose file is nowhere, and which was never to be renamed, is proven not to exist. An upload that fails leaves
+the fact as it found it: what an earlier one may have done is still so.
 """
 
 import threading
@@ -9,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from adapters.errors import AdapterError, Doubtful, NotSent, Unavailable, UnexpectedReply
+from adapters.errors import AdapterError, Doubtful, NotSent, Refused, Unavailable, UnexpectedReply
+from adapters.exchange.keeping import upload_fact
 from adapters.exchange.remote import RemoteFolder, RemoteSettings, Settled, entry_at
+from adapters.exchange.remote_names import readable
 from adapters.ports import DocumentDesk
 from models.exchange import DocumentState, Incoming, Outgoing
 from models.findings import Finding, Severity
@@ -19,8 +22,24 @@ SERVER_REMEDY = "check url, host_keys and credentials in profile.remote"
 FOLDER_REMEDY = "ask the partner for the folder's name, and put it into profile.remote"
 RENAMING = "renaming"
 LEFT = "left"
+AGAIN = " again"  # behind either: it had left before
+DOUBLED = RENAMING + " twice"  # and nobody knows what became of the first time
 LEFT_STATES = frozenset({DocumentState.SENT, DocumentState.RECEIVED, DocumentState.REFUSED})
+TAKEN_NAME = "name_taken"
+MOST_FAILURES = 3  # in a row: then it is the server, and not one document
+# What stands in place of a file that can't be taken, before its place: no reader takes it for a document.
 TOO_LARGE = b"too large to be taken: "
+NOT_READABLE = b"not to be read: "
+_INSTEAD = {"too_large": TOO_LARGE, "not_readable": NOT_READABLE}
+
+
+def why_not_taken(body: bytes) -> str:
+    """Say why there is no file behind what was picked up; "" for a file."""
+    if body.startswith(TOO_LARGE):
+        return "too_large: it was left in the error folder"
+    if body.startswith(NOT_READABLE):
+        return "not_readable: the server lists it, and does not let us read it"
+    return ""
 
 
 class RemoteExchange:
@@ -41,17 +60,45 @@ class RemoteExchange:
         """
         if outgoing.state in LEFT_STATES:
             return
-        looked_for = self._may_have_left(outgoing) and not repeatable
-        if looked_for and self._found(outgoing, receipt_due):
-            return
+        so_far = self._how_far(outgoing)
+        if so_far.startswith(RENAMING) and not repeatable:
+            if self._found(outgoing, receipt_due):
+                return
+            so_far = self._how_far(outgoing)
+        if so_far.startswith(RENAMING):  # from here on, what lies there under the temporary name may be this upload's
+            self._note_renaming(outgoing, so_far := DOUBLED)
+        renaming = so_far if so_far == DOUBLED else RENAMING + AGAIN if so_far else RENAMING
         try:
             with self._open() as folder:
-                folder.upload(outgoing.name, outgoing.body, about_to_rename=lambda: self._note_renaming(outgoing))
+                folder.upload(
+                    outgoing.name, outgoing.body, about_to_rename=lambda: self._note_renaming(outgoing, renaming)
+                )
         except NotSent:
             with suppress(AdapterError):
-                self._note(outgoing, "")
+                self._note(outgoing, so_far)
             raise
-        self._leave(outgoing, receipt_due)
+        self._leave(outgoing, receipt_due, LEFT + AGAIN if so_far else LEFT)
+
+    def transmit_all(self, waiting: Sequence[Outgoing], receipt_due: Callable[[Outgoing], datetime | None]) -> None:
+        """Send documents that do no harm twice, each whatever became of those before it. Raises the first failure last.
+
+        Refused says that the server does take documents, only not some of these: nobody has to wait for it to recover.
+        """
+        problem: AdapterError | None = None
+        in_a_row = 0
+        for outgoing in waiting:
+            try:
+                self.transmit(outgoing, receipt_due=receipt_due(outgoing), repeatable=True)
+                in_a_row = 0
+            except (NotSent, Doubtful) as error:
+                problem = problem or error
+                in_a_row += error.code != TAKEN_NAME
+            if in_a_row >= MOST_FAILURES:
+                break
+        if problem is not None and (problem.code == TAKEN_NAME or in_a_row == 0):
+            raise Refused(str(problem), code=problem.code)
+        if problem is not None:
+            raise problem
 
     def _found(self, outgoing: Outgoing, receipt_due: datetime | None) -> bool:
         try:
@@ -63,19 +110,21 @@ class RemoteExchange:
         """Find out whether a document has left, and note it. Raises what questions raise."""
         if outgoing.state in LEFT_STATES:
             return Settled.THERE
-        renamed = self._may_have_left(outgoing)
+        so_far = self._how_far(outgoing)
         with self._open() as folder:
-            settled = folder.settle(outgoing.name, outgoing.body, renamed=renamed)
+            settled = folder.settle(outgoing.name, outgoing.body, renamed=so_far.startswith(RENAMING))
         if settled is Settled.THERE:
-            self._leave(outgoing, receipt_due)
+            self._leave(outgoing, receipt_due, LEFT if so_far in ("", RENAMING) else LEFT + AGAIN)
+        elif settled is Settled.ABSENT and so_far == DOUBLED:
+            return Settled.UNSURE  # the newest upload is not there; the one before it may have been taken
         elif settled is Settled.ABSENT:
-            self._note(outgoing, "")
+            self._note(outgoing, LEFT if so_far.endswith(AGAIN) else "")
         return settled
 
     def pick_up(self, patterns: Sequence[str]) -> Iterator[Incoming]:
         """Bring the complete files whose names match, oldest first.
 
-        What is above the largest size comes as a note of it, which no reader takes for a document.
+        What is above the largest size, or may not be read, comes as a note of it, which no reader takes for a document.
         """
         with self._open() as folder:
             self._round.folder = folder
@@ -84,10 +133,10 @@ class RemoteExchange:
                     try:
                         body = folder.read(entry)
                     except UnexpectedReply as problem:
-                        if problem.code != "too_large":
+                        if problem.code not in _INSTEAD:
                             continue  # it is still being written: the next round brings it
-                        body = TOO_LARGE + entry.place.encode() + b"\0"
-                    yield Incoming(name=entry.name, place=entry.place, body=body, sent_at=entry.modified_at)
+                        body = _INSTEAD[problem.code] + entry.place.encode() + b"\0"
+                    yield Incoming(name=readable(entry.name), place=entry.place, body=body, sent_at=entry.modified_at)
             finally:
                 self._round.folder = None
 
@@ -131,25 +180,30 @@ class RemoteExchange:
             with self._open() as folder:
                 yield folder
 
-    def _leave(self, outgoing: Outgoing, receipt_due: datetime | None) -> None:
+    def _leave(self, outgoing: Outgoing, receipt_due: datetime | None, how_far: str) -> None:
         try:
             self._desk.sent(outgoing, receipt_due=receipt_due)
-            self._note(outgoing, LEFT)
+            self._note(outgoing, how_far)
         except AdapterError as error:
             raise Doubtful("the document has left, and that could not be noted", code=error.code) from None
 
-    def _may_have_left(self, outgoing: Outgoing) -> bool:
-        return self._desk.recall(_fact(outgoing)) == RENAMING
+    def may_have_left(self, outgoing: Outgoing) -> bool:
+        """Say whether nobody knows what became of its newest upload."""
+        return self._how_far(outgoing).startswith(RENAMING)
 
-    def _note_renaming(self, outgoing: Outgoing) -> None:
+    def left_twice(self, control: int) -> bool:
+        """Say whether the partner may have been given a document more than once."""
+        how_far = self._desk.recall(upload_fact(control)) or ""
+        return how_far == DOUBLED or how_far.endswith(AGAIN)
+
+    def _how_far(self, outgoing: Outgoing) -> str:
+        return self._desk.recall(upload_fact(outgoing.control)) or ""
+
+    def _note_renaming(self, outgoing: Outgoing, renaming: str) -> None:
         try:
-            self._note(outgoing, RENAMING)
+            self._note(outgoing, renaming)
         except AdapterError as error:
             raise NotSent("what is about to leave could not be noted", code=error.code) from None
 
     def _note(self, outgoing: Outgoing, how_far: str) -> None:
-        self._desk.remember(_fact(outgoing), how_far)
-
-
-def _fact(outgoing: Outgoing) -> str:
-    return f"upload:{outgoing.control}"
+        self._desk.remember(upload_fact(outgoing.control), how_far)

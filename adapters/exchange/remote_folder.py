@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from adapters.errors import AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused, Unavailable, UnexpectedReply
-from adapters.exchange.remote_names import free_names, is_complete, matches
+from adapters.exchange.remote_names import free_names, is_complete, matches, readable
 from adapters.exchange.remote_settings import RemoteSettings
 from adapters.exchange.remote_types import LARGEST, RemoteEntry, RemoteTimeouts, RemoteTransport, Settled
 
@@ -57,8 +57,8 @@ class CheckedFolder:
             for _ in range(2):
                 if (same := self._compared(self._final(name), body)) is not None:
                     return self._found(name) if same else Settled.UNSURE
-                if self._is_taken(name):
-                    return Settled.THERE
+                if (taken := self._taken(name, body)) is not None:
+                    return Settled.THERE if taken else Settled.UNSURE
                 if self._transport.remove(self._temporary(name)):
                     return Settled.ABSENT
             return Settled.UNSURE if renamed else Settled.ABSENT
@@ -85,6 +85,10 @@ class CheckedFolder:
                 now = self._unchanged(path, entry)
             except FileNotFoundError:
                 raise _changed(self._label) from None
+            except Refused as refusal:
+                if refusal.code == "unknown_host_key":
+                    raise
+                raise UnexpectedReply(f"{self._label}: a file may not be read", code="not_readable") from None
         if len(body) > LARGEST:
             raise UnexpectedReply(f"{self._label}: a document above {LARGEST} bytes", code="too_large")
         if now.size is not None and len(body) != now.size:
@@ -194,13 +198,14 @@ class CheckedFolder:
         except FileNotFoundError:
             return None
 
-    def _is_taken(self, name: str) -> bool:
+    def _taken(self, name: str, body: bytes) -> bool | None:
+        """Say whether the partner has taken these bytes; False where it has others of that name, None where neither."""
         folder = self._settings.partner_archive
-        return bool(folder) and self._transport.describe(self._settings.place(folder, name)) is not None
+        return self._compared(self._settings.place(folder, name), body) if folder else None
 
     def _matching(self, patterns: Sequence[str]) -> list[RemoteEntry]:
         entries = {entry.name: entry for entry in self._transport.entries(self._settings.place(self._settings.inbox))}
-        found = [entry for name, entry in entries.items() if is_complete(name) and matches(name, patterns)]
+        found = [entry for name, entry in entries.items() if is_complete(name) and matches(readable(name), patterns)]
         if self._settings.ready != "done-file":
             return found
         return [entry for entry in found if any(marker in entries for marker in self._markers(entry.name))]
@@ -235,12 +240,18 @@ class CheckedFolder:
         except FileNotFoundError:
             if self._transport.describe(source) is None:
                 return  # moved already
-            with suppress(Refused):
-                self._transport.make_folder(str(PurePosixPath(target).parent))
+            self._make_folders(PurePosixPath(target).parent)
             try:
                 self._transport.rename(source, target)
             except FileNotFoundError:
                 raise Unavailable(f"{self._label}: no folder to move to", code="no_folder") from None
+
+    def _make_folders(self, folder: PurePosixPath) -> None:
+        """Make what is missing of a folder, from the top. Whether it is there now the next rename says."""
+        for part in (*reversed(folder.parents), folder):
+            if not self._transport.has_folder(str(part)):
+                with suppress(Refused, FileNotFoundError):
+                    self._transport.make_folder(str(part))
 
 
 @contextmanager

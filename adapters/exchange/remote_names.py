@@ -9,9 +9,14 @@ UNFINISHED = (".tmp", ".part", ".filepart")  # what uploading programs write to 
 NAMESAKES = 10  # that an archive counts
 
 
+def readable(name: str) -> str:
+    """Write a name so that it can be kept and shown: bytes that are no UTF-8 become ``%E4``."""
+    return "".join(f"%{ord(sign) & 0xFF:02X}" if "\udc80" <= sign <= "\udcff" else sign for sign in name)
+
+
 def is_complete(name: str) -> bool:
     """Say whether a file may have this name once it is whole. What can't be printed could be stored nowhere."""
-    is_plain = name.isprintable() and "/" not in name
+    is_plain = readable(name).isprintable() and "/" not in name
     return is_plain and name[:1] not in ("", ".") and not name.lower().endswith(UNFINISHED)
 
 

@@ -1,9 +1,10 @@
 """What a partner's file server is asked, and in which words: the same over SFTP, FTP, FTPS and a mounted folder."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import quote, unquote
 
 LARGEST = 50 * 1024 * 1024  # bytes of one document
 
@@ -24,6 +25,12 @@ class RemoteTimeouts:
     read: float = 20.0
     upload: float = 120.0  # in all, until the rename: nobody may still be waiting for it after that
 
+    @classmethod
+    def within(cls, submit: timedelta, read: timedelta) -> "RemoteTimeouts":
+        """Leave room for the rename and its marker within what a submission may take."""
+        whole, each = submit.total_seconds(), read.total_seconds()
+        return cls(read=each, upload=max(whole - 2 * each, whole / 3))
+
 
 @dataclass(frozen=True)
 class RemoteEntry:
@@ -36,8 +43,10 @@ class RemoteEntry:
 
     @property
     def place(self) -> str:
-        """Write it down, to be told again by ``entry_at``."""
-        return f"{self.version}/{self.name}"
+        """Write it down, to be told again by ``entry_at``; a name that is no UTF-8 with a further slash, and quoted."""
+        if self.name.isprintable():
+            return f"{self.version}/{self.name}"
+        return f"{self.version}//{quote(self.name, errors='surrogateescape')}"
 
 
 def entry_of(name: str, size: int | None, modified_at: datetime | None) -> RemoteEntry:
@@ -49,6 +58,8 @@ def entry_of(name: str, size: int | None, modified_at: datetime | None) -> Remot
 def entry_at(place: str) -> RemoteEntry:
     """Tell an entry again from its ``place``; size and time are in its version."""
     version, _, name = place.partition("/")
+    if name.startswith("/"):
+        name = unquote(name.removeprefix("/"), errors="surrogateescape")
     return RemoteEntry(name, None, None, version)
 
 

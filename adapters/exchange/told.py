@@ -150,7 +150,7 @@ def _bounded(articles: Articles, ean: str, lines: Sequence[AcknowledgedLine]) ->
 
 def shipments(articles: Articles, news: Iterable[OrderNews]) -> Shipped:
     """Gather what has left: a shipment named twice is one, and so is a parcel."""
-    merged = _merged([one for one in news if isinstance(one, OrderShipped)])
+    merged = [_contained(articles, one) for one in _merged([one for one in news if isinstance(one, OrderShipped)])]
     parcels: dict[str, TrackedParcel] = {}
     for shipment in merged:
         for parcel in _with_lines(shipment):
@@ -188,6 +188,25 @@ def _corrected(earlier: OrderShipped, later: OrderShipped) -> OrderShipped:
         "complete": earlier.complete if later.complete is None else later.complete,
     }
     return later.model_copy(update=changes)
+
+
+def _contained(articles: Articles, shipment: OrderShipped) -> OrderShipped:
+    """Put the units of a part shipment into the first of the parcels that nobody says the content of.
+
+    Such parcels stand for whatever is open: beside units that were left behind they would say that those had left, too.
+    """
+    silent = [parcel for parcel in shipment.parcels if not parcel.lines]
+    if len(silent) < 2 or not shipment.lines or shipment.complete or not articles.units:
+        return shipment
+    units: dict[str, int] = {}
+    for line in (*shipment.lines, *(line for parcel in shipment.parcels for line in parcel.lines)):
+        if (ean := articles.name(line.ean)) is not None:
+            units[ean] = units.get(ean, 0) + line.quantity
+    if all(units.get(ean, 0) >= ordered for ean, ordered in articles.units.items()):
+        return shipment
+    holding = silent[0].model_copy(update={"lines": shipment.lines})
+    named = tuple(parcel for parcel in shipment.parcels if parcel.lines)
+    return shipment.model_copy(update={"parcels": (*named, holding), "lines": ()})
 
 
 def _with_lines(shipment: OrderShipped) -> tuple[TrackedParcel, ...]:

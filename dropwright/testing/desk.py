@@ -19,6 +19,7 @@ from adapters.exchange.keeping import (
     repeated_control,
     reply_key,
     state_after,
+    upload_fact,
 )
 from adapters.ports import ExchangingPort
 from models.exchange import (
@@ -69,6 +70,7 @@ class OutRecord:
             state=self.state,
             body=self.body,
             prepared_at=self.prepared_at,
+            again=self.state is DocumentState.PREPARED and self.sent_at is not None,
         )
 
 
@@ -212,6 +214,8 @@ class MemoryDesk:
         record = self._record(outgoing)
         record.receipt_due, record.receipt_at = None, None
         record.sent_at = record.sent_at or self._clock()
+        if record.state is DocumentState.REFUSED:
+            self._facts.pop(upload_fact(record.control), None)
         record.orders = {
             number: state if state is DocumentState.WITHDRAWN else DocumentState.PREPARED
             for number, state in record.orders.items()

@@ -6,6 +6,7 @@ from threading import Barrier
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from adapters.database import exchange_news, purchase_orders
 from models.contracts import OrderRequest, PurchaseOrderEnding, PurchaseOrderRequest, StepVerdict
 from models.statuses import OrderState, PurchaseOrderState
 from models.suppliers import SupplierLine, SupplierOrderStatus, SupplierState, TrackedParcel
@@ -118,3 +119,17 @@ def test_what_the_shop_is_told_of_plain_lines_is_as_before(world: World) -> None
     world.run(world.storefronts.fulfil, fulfil(one))
     (told,) = world.shop.fulfilments
     assert [line.quantity for line in told.lines] == [2, 3]
+
+
+def test_the_parts_of_one_line_are_ordered_in_the_sequence_in_which_answers_are_read(world: World) -> None:
+    world.configure(stock={"bundles": {"BUNDLE1": {ARTICLE: 2, OTHER: 1}}})
+    stock(world, "bts", **{e(ARTICLE): 9, e(OTHER): 9})
+    (one,) = world.plan(sold(world, ("BUNDLE1", 1))).purchase_orders
+    first, second = sorted((ARTICLE, OTHER))
+    for ean in (first, second):  # a row that was written anew lies behind the others
+        with world.database.begin() as tx:
+            tx.exec_driver_sql("UPDATE purchase_order_lines SET unit_cost = 1 WHERE ean = %s", (ean,))
+        with world.database.begin() as tx:
+            written = purchase_orders.load(tx, one.purchase_order_id).supplier_lines
+            read = exchange_news.order_lines(tx, "bts", one.number)
+        assert [line.ean for line in written] == [line.ean for line in read] == [first, second]

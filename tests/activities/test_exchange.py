@@ -53,6 +53,21 @@ def test_a_document_that_can_not_be_put_away_holds_up_nothing_behind_it(
     assert (exchange.lies_in("inbox"), exchange.lies_in("archive")) == ([exchange.partner.stuck], [behind])
 
 
+def test_a_document_that_can_not_be_put_away_is_a_question_and_no_outage(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    exchange.partner.stuck = exchange.arrives(accepted(order))
+    for number in range(6):
+        exchange.round(START + number * HOUR)
+    assert exchange.world.rows("SELECT kind FROM incidents") == []
+    assert exchange.world.tasks() == ["document_unclear"]
+    assert "can't be put away: denied" in exchange.world.only("SELECT question FROM tasks")["question"]
+    exchange.partner.stuck = ""
+    exchange.round(START + 6 * HOUR)
+    assert (exchange.world.tasks(), exchange.world.tasks("obsolete")) == ([], ["document_unclear"])
+    assert exchange.lies_in("inbox") == []
+
+
 def test_a_round_without_news_waits_for_the_next_by_retry(exchange: Exchange) -> None:
     assert exchange.round() is None
     assert exchange.message == "0 picked up, 0 sent; next round 02 Mar 09:05:00Z"
@@ -113,7 +128,7 @@ def test_a_document_whose_reading_needs_the_database_is_read_once_that_is_back(
 
 
 def test_a_null_byte_in_what_was_said_does_not_stop_the_round(exchange: Exchange, order: PurchaseOrderRequest) -> None:
-    exchange.arrives(OrderAcknowledged(number=order.number, status_text="A\0C"))
+    exchange.arrives(OrderAcknowledged(number=order.number, supplier_number="A\0C"))
     exchange.round()
     assert documents(exchange, "state") == [("quarantined",)]
     assert exchange.lies_in("inbox") == []

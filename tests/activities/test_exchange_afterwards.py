@@ -6,6 +6,7 @@ import pytest
 
 from activities.exchange_news import Partner, apply
 from adapters.database import exchange_documents, exchange_incoming
+from adapters.exchange.keeping import upload_fact
 from models.contracts import PurchaseOrderRequest
 from models.exchange import (
     DocumentKind,
@@ -56,6 +57,33 @@ def test_a_document_that_a_person_wants_sent_again_leaves_with_the_next_round_by
     assert (exchange.root / "outbox" / "order-1.edi").read_bytes() == b"order 1"
     row = exchange.world.only("SELECT state, receipt_due FROM partner_documents WHERE id = :id", id=document)
     assert row == {"state": "sent", "receipt_due": START + 4 * HOUR}
+
+
+def test_an_order_that_was_given_up_is_not_sent_again_it_may_have_been_ordered_elsewhere(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    exchange.sent_order(order)
+    with exchange.world.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE purchase_orders SET state = 'cancelled' WHERE number = %s", (order.number,))
+    with exchange.world.database.begin() as tx:
+        document = exchange.world.only("SELECT id FROM partner_documents WHERE direction = 'out'")["id"]
+        assert not exchange_documents.resend(tx, document, START)
+    assert exchange.desk.unsent() == []
+
+
+@pytest.mark.parametrize(("accepted", "fact"), [(True, "left"), (False, "")])
+def test_a_document_that_was_refused_counts_as_though_it_had_never_left(
+    exchange: Exchange, order: PurchaseOrderRequest, accepted: bool, fact: str
+) -> None:
+    control = exchange.sent_order(order)
+    exchange.desk.remember(upload_fact(control), "left")
+    exchange.arrives(ReceiptArrived(control=control, accepted=accepted))
+    exchange.round()
+    with exchange.world.database.begin() as tx:
+        document = exchange.world.only("SELECT id FROM partner_documents WHERE direction = 'out'")["id"]
+        assert exchange_documents.resend(tx, document, START)
+    assert exchange.desk.recall(upload_fact(control)) == fact
+    assert [one.again for one in exchange.desk.unsent()] == [True]
 
 
 # Read again.

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from adapters.database import exchange_incoming
 from models.contracts import PurchaseOrderRequest
 from models.exchange import (
     CancelAnswered,
+    DocumentKind,
     OrderAcknowledged,
     OrderInvoiced,
     OrderNews,
     OrderShipped,
     PartnerNews,
+    Reading,
     ReceiptArrived,
     Unclear,
 )
@@ -252,6 +255,16 @@ def test_a_refused_document_is_a_question_and_its_order_waits_for_a_person(
     assert exchange.world.only("SELECT told_at FROM partner_news") == {"told_at": None}
 
 
+def test_a_document_that_is_taken_after_all_is_no_question_any_more(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    control = exchange.sent_order(order)
+    asked(exchange, ReceiptArrived(control=control, accepted=False, codes=("R", "5")))
+    assert exchange.world.tasks() == ["document_refused"]
+    asked(exchange, ReceiptArrived(control=control, accepted=True, codes=("A",)))
+    assert (exchange.world.tasks(), exchange.world.tasks("obsolete")) == ([], ["document_refused"])
+
+
 def test_a_receipt_for_a_document_we_never_sent_is_a_question(exchange: Exchange) -> None:
     (task,) = asked(exchange, ReceiptArrived(control=4711, accepted=True))
     assert "receipt_for_nothing_of_ours: control 4711" in task["question"]
@@ -266,3 +279,35 @@ def test_a_control_number_that_stands_for_another_document_is_a_question(
     assert exchange.lies_in("error") == ["0002.json"]
     (task,) = asked(exchange)
     assert "control number 118 came before" in task["question"]
+
+
+def reads_again(exchange: Exchange, document_id: int) -> None:
+    with exchange.world.database.begin() as tx:
+        assert exchange_incoming.read_again(tx, document_id)
+    exchange.round()
+
+
+def test_a_partner_that_begins_its_numbers_anew_is_believed_on_a_persons_word(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    exchange.arrives(answered(order), control=118)
+    exchange.arrives(shipped(order), control=118)
+    exchange.round()
+    refused = exchange.world.only("SELECT id FROM partner_documents WHERE state = 'quarantined'")
+    reads_again(exchange, refused["id"])
+    status = exchange.desk.order_status(order.number)
+    assert status is not None
+    assert status.state is SupplierState.SHIPPED
+    assert exchange.world.only("SELECT state FROM tasks")["state"] != "open"
+
+
+def test_an_invoice_that_a_document_did_not_mean_is_gone_once_it_is_read_again(
+    exchange: Exchange, order: PurchaseOrderRequest
+) -> None:
+    misread = OrderInvoiced(number=order.number, invoice="I-1", total=Money(amount=Decimal("24.90"), currency="EUR"))
+    meant = misread.model_copy(update={"invoice": "I-2"})
+    exchange.arrives(misread)
+    exchange.round()
+    exchange.partner.reads = lambda _: Reading(kind=DocumentKind.INVOICE, news=(meant,))
+    reads_again(exchange, exchange.world.only("SELECT id FROM partner_documents")["id"])
+    assert exchange.world.only("SELECT invoice, agrees FROM supplier_invoices") == {"invoice": "I-2", "agrees": True}

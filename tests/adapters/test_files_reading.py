@@ -52,6 +52,36 @@ def said(news: OrderAcknowledged) -> list[tuple[str, str, int]]:
     return [(line.ean, line.status.value, line.quantity) for line in news.lines]
 
 
+@pytest.mark.parametrize(
+    ("rows", "parcels"),
+    [
+        (["DW-1-11,1,0,GLS,,T9,2026-03-14"], None),
+        (["DW-1-11,1,0,GLS,,,2026-03-14"], None),
+        (["DW-1-11,1,2,GLS,,T1,2026-03-14", "DW-1-11,2,0,GLS,,T2,2026-03-14"], {"T1": {FIRST: 2}}),
+    ],
+)
+def test_a_row_that_counts_nought_is_no_parcel_for_everything(
+    rows: list[str], parcels: dict[str, dict[str, int]] | None
+) -> None:
+    reading = read("ship_1.csv", SHIP + "".join(f"{row}\r\n" for row in rows))
+    found = [
+        {one.tracking_number: {line.ean: line.quantity for line in one.lines} for one in news.parcels}
+        for news in reading.news
+        if isinstance(news, OrderShipped)
+    ]
+    assert found == ([] if parcels is None else [parcels])
+
+
+def test_a_row_that_names_two_of_the_articles_is_a_persons_to_read() -> None:
+    columns = {"number": "po", "ean": "ean", "sku": "sku", "status": "status"}
+    reading = read(
+        "ack_1.csv", f"po,ean,sku,status\r\nDW-1-11,{FIRST},S-2,accepted\r\n", acknowledgements={"columns": columns}
+    )
+    (news,) = reading.news
+    assert isinstance(news, Unclear)
+    assert (news.number, news.reason) == ("DW-1-11", "contradiction")
+
+
 class TestAcknowledgements:
     def test_the_reference_format_is_read_as_it_stands(self) -> None:
         news = acknowledged("DW-1-11,1,accepted,2,,A-77", "DW-1-11,2,backordered,1,2026-03-20,A-77")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from adapters.errors import Doubtful, Refused, Unavailable
-from adapters.exchange.remote import RemoteTimeouts, Settled, open_folder
+from adapters.exchange.remote import RemoteTimeouts, Settled, check_credentials, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.feeds.x12_records import DEFAULT_COLUMNS
 from adapters.http import CallSink
@@ -62,16 +62,17 @@ class X12Supplier:
     def __init__(
         self, *, profile: X12Profile, settings: Supplier, supplier_id: str, secrets: Secrets, desk: DocumentDesk
     ) -> None:
-        """Serve one partner. Raises Refused("bad_source") where a credential can't be read."""
+        """Serve one partner. Raises what ``secrets`` raises, and ValueError where a key can't be read."""
         self.capabilities = capabilities_of(profile)
         self._profile = profile
         self._settings = settings
         self._supplier_id = supplier_id
         self._desk = desk
-        timeouts = RemoteTimeouts(read=settings.read_timeout.total_seconds())
+        timeouts = RemoteTimeouts.within(settings.submit_timeout, settings.read_timeout)
+        check_credentials(profile.remote, secrets)
         self._file = _File()
         self._exchange = RemoteExchange(profile.remote, lambda: open_folder(profile.remote, secrets, timeouts), desk)
-        self._reader = DocumentReader(profile, settings.terms.currency, self._ordered)
+        self._reader = DocumentReader(profile, settings.terms.currency, self._ordered, self._exchange.left_twice)
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         """Know nothing: its stock comes by 846, as a feed."""
@@ -180,14 +181,15 @@ class X12Supplier:
         """Send receipts, cancellations that an earlier round left, and orders that a person wants to be sent again."""
         waiting = self._desk.unsent(DocumentKind.RECEIPT, DocumentKind.CANCELLATION, DocumentKind.ORDER)
         waiting += [self._prepare_reply(reply, now) for reply in self._desk.replies_due()]
-        for outgoing in waiting:
-            self._transmit(outgoing)
+        self._exchange.transmit_all(waiting, self._due_of)
         return len(waiting)
 
     def _transmit(self, outgoing: Outgoing) -> None:
         """Send a document. Under its own control number it is the same one again, however often it is sent."""
-        due = None if outgoing.kind is DocumentKind.RECEIPT else self._receipt_due()
-        self._exchange.transmit(outgoing, receipt_due=due, repeatable=True)
+        self._exchange.transmit(outgoing, receipt_due=self._due_of(outgoing), repeatable=True)
+
+    def _due_of(self, outgoing: Outgoing) -> datetime | None:
+        return None if outgoing.kind is DocumentKind.RECEIPT else self._receipt_due()
 
     def _prepare_reply(self, reply: str, now: datetime) -> Outgoing:
         def write(control: int) -> Drafted:

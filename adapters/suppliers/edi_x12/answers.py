@@ -17,8 +17,12 @@ STATUSES = {
     **dict.fromkeys(("IR", "ID", "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8"), LineStatus.REJECTED),
     "IS": LineStatus.SUBSTITUTED,
 }
+OTHER_PRICE = "IP"
 CHANGED = frozenset({"IC", "IQ"})  # units that such an answer leaves out are not coming
 BALANCE_LATER = frozenset({"BP"})  # units that such an answer leaves out come later
+IN_FULL = (
+    frozenset(code for code, status in STATUSES.items() if status is LineStatus.ACCEPTED) - CHANGED - BALANCE_LATER
+)
 # BAK02: what of the order is accepted.
 WHOLE = frozenset({"AK", "AT", "AD", "AE"})  # all of it, except what lines say otherwise
 DETAILED = frozenset({"AC"})  # what its lines say
@@ -59,8 +63,8 @@ def _acknowledged(said: Acknowledgement, terms: Terms) -> OrderAcknowledged:
     refused = said.kind in REFUSED
     if refused and any(line.status is not LineStatus.REJECTED for line in lines):
         raise Unreadable("contradiction", "BAK02 refuses the order, a line does not")
-    if not refused and said.lines and not lines and terms.ordered:
-        raise Unreadable("no_lines", "no line is about an article that was ordered")
+    if not refused and not lines and terms.ordered and (said.lines or said.kind in DETAILED):
+        raise Unreadable("no_lines", "no line says what becomes of what was ordered")
     cancelled = refused or _all_rejected(lines, terms.ordered)
     return OrderAcknowledged(
         number=said.number,
@@ -86,6 +90,8 @@ def _lines(said: Acknowledgement, terms: Terms) -> Iterator[AcknowledgedLine]:
         line = ordered.find(answered.item.ids, answered.item.line)
         if line is None:
             raise Unreadable("unknown_article", f"PO1 {place} is no article that was ordered")
+        if said.kind in REFUSED and not answered.answers:
+            continue  # it repeats what was ordered, and BAK02 has said what becomes of it
         for told in _split(answered, line, terms, place):
             units[line.ean] = units.get(line.ean, 0) + told.quantity
             yield told
@@ -101,20 +107,30 @@ def _split(answered: AnsweredItem, line: SupplierLine, terms: Terms, place: int)
         if count:
             yield AcknowledgedLine(ean=line.ean, quantity=count, unit_cost=_price(answered, terms))
         return
-    open_units = line.quantity
-    for answer in answered.answers:
-        count = _count(answer, open_units, answered, terms, place)
-        open_units -= count
-        if count:
-            yield _told(answer, count, line, answered, terms)
-    yield from _rest(answered.answers, open_units, line)
+    counted = [(answer, _count(answer, answered, terms, place)) for answer in answered.answers]
+    left = line.quantity - sum(said or 0 for _, said in counted)
+    for answer, said in counted:
+        units = said or 0
+        if not units and (said is None or STATUSES[answer.status] is not LineStatus.ACCEPTED):
+            units, left = max(left, 0), 0
+        if units:
+            yield _told(answer, units, line, answered, terms)
+    if left > 0 and any(said == 0 and answer.status in IN_FULL for answer, said in counted):
+        raise Unreadable("quantity", f"ACK02 of PO1 {place} accepts nothing, and nothing says what becomes of it")
+    yield from _rest(answered.answers, left, line)
 
 
-def _count(answer: Answer, open_units: int, answered: AnsweredItem, terms: Terms, place: int) -> int:
+def _count(answer: Answer, answered: AnsweredItem, terms: Terms, place: int) -> int | None:
+    """Read how many units an answer speaks of.
+
+    None, and nought where it does not accept: all that the others leave. Who refuses a line often counts nought of it.
+    """
     if answer.status not in STATUSES:
         raise Unreadable("ack01", f"ACK01 of PO1 {place} says nothing that is known")
+    if answer.status == OTHER_PRICE and answered.item.price is None:
+        raise Unreadable("price", f"ACK01 of PO1 {place} says another price, PO104 none")
     if answer.quantity is None:
-        return max(open_units, 0)
+        return None
     return pieces(answer.quantity, answer.unit or answered.item.unit, terms.profile, f"ACK02 of PO1 {place}")
 
 

@@ -32,10 +32,11 @@ def at(segment: Segment, place: int) -> str:
 
 
 def required(segment: Segment, place: int) -> str:
-    """Read an element that must be there."""
-    if place >= len(segment) or not segment[place].strip():
+    """Read an element that must be there, without the blanks that some partners fill it up with."""
+    value = at(segment, place).strip()
+    if not value:
         raise MissingElement(segment, place)
-    return segment[place]
+    return value
 
 
 def decimal(segment: Segment, place: int) -> Decimal | None:

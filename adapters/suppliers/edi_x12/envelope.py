@@ -26,13 +26,17 @@ _LENGTHS = (0, 2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
 
 @dataclass(slots=True)
 class TransactionSet:
-    """ST to SE. ``segments`` are those between, as far as somebody wanted them; ``count`` counts ST and SE in."""
+    """ST to SE. ``segments`` are those between, as far as somebody wanted them; ``count`` counts ST and SE in.
+
+    ``lines``: how many LIN were left out of them.
+    """
 
     code: str
     control: str
     position: int
     segments: list[Segment] = field(default_factory=list)
     count: int = 1
+    lines: int = 0
     problem: X12Error | None = None
 
 
@@ -212,7 +216,7 @@ class EnvelopeReader:
 
 
 def read_interchange(body: bytes, *, leave_out: frozenset[str] = frozenset()) -> Interchange:
-    """Read a document of one interchange. Of sets in ``leave_out`` only the first segment is kept, and their count.
+    """Read a document of one interchange. Of sets in ``leave_out`` only the first segment and the CTT are kept.
 
     Raises X12Error where it can't be believed; what is wrong with a set or group is its ``problem``.
     """
@@ -226,11 +230,17 @@ def read_interchange(body: bytes, *, leave_out: frozenset[str] = frozenset()) ->
 def _collected(
     reader: EnvelopeReader, blocks: Iterable[list[str]], separator: str, leave_out: frozenset[str]
 ) -> list[Interchange]:
-    take = reader.take
+    take, line, total = reader.take, f"LIN{separator}", f"CTT{separator}"
     for block in blocks:
         for raw in block:
             inside = take(raw)
-            if inside is not None and (inside.code not in leave_out or not inside.segments):
+            if inside is None:
+                continue
+            if inside.code not in leave_out or not inside.segments:
+                inside.segments.append(raw.split(separator))
+            elif raw[0] == "L":
+                inside.lines += raw.startswith(line)
+            elif raw[0] == "C" and raw.startswith(total):
                 inside.segments.append(raw.split(separator))
     return reader.finish()
 

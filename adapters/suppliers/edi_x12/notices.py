@@ -1,6 +1,7 @@
 """What an 856 says of the orders in it, and an 810 of its order. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from adapters.suppliers.edi_x12.answers import Terms
@@ -16,6 +17,25 @@ from models.suppliers import SupplierLine, TrackedParcel
 SHIPPED_ON = "011"  # DTM01
 ALLOWANCE, CHARGE = "A", "C"  # SAC01
 HALF_A_CENT = Decimal("0.005")
+STATING = frozenset({"", "00", "04", "05", "06", "07"})  # BSN01, BIG08: it says how things are, and takes nothing back
+CREDITS = frozenset({"CN", "CR", "RA"})  # BIG07: money that comes back to us
+
+
+def orders_in(shipment: Shipment) -> tuple[ShippedOrder, ...]:
+    """List what is in a shipment, each order once. Raises Unreadable where it says that nothing has left."""
+    if shipment.purpose not in STATING:
+        raise Unreadable("bsn01", "BSN01 takes a shipment back, or says nothing that is known")
+    found: dict[str, ShippedOrder] = {}
+    for one in shipment.orders:
+        earlier = found.get(one.number)
+        found[one.number] = one if earlier is None else _joined(earlier, one)
+    return tuple(found.values())
+
+
+def _joined(first: ShippedOrder, more: ShippedOrder) -> ShippedOrder:
+    """Read as one what stands under one order's number twice, e.g. once for each pack."""
+    tracking = tuple(dict.fromkeys((*first.tracking, *more.tracking)))
+    return replace(first, tracking=tracking, items=(*first.items, *more.items), packs=(*first.packs, *more.packs))
 
 
 def shipped(shipment: Shipment, order: ShippedOrder, terms: Terms) -> Iterator[PartnerNews]:
@@ -24,8 +44,8 @@ def shipped(shipment: Shipment, order: ShippedOrder, terms: Terms) -> Iterator[P
         yield OrderShipped(number=order.number, shipment=shipment.number[:60])  # whoever applies it says what is wrong
         return
     reader = _Lines(terms)
-    packs = [(pack, reader.read(pack.items)) for pack in order.packs]
-    loose = reader.read(order.items)
+    packs = [(pack, reader.read(pack.items)) for pack in _packs(order)]
+    loose = reader.read([item for item in order.items if not item.tracking])
     carrier = _carrier(shipment.routings, terms.profile)
     parcels = tuple(_parcels(shipment, order, packs, loose, carrier))
     tracked = any(parcel.lines for parcel in parcels)
@@ -41,6 +61,16 @@ def shipped(shipment: Shipment, order: ShippedOrder, terms: Terms) -> Iterator[P
     if reader.unknown:
         detail = f"{reader.unknown} items are no articles that were ordered"
         yield Unclear(number=order.number, reason="unknown_article", detail=detail)
+
+
+def _packs(order: ShippedOrder) -> Iterator[Pack]:
+    """List what travels under numbers of its own: packs, and items that name one each."""
+    yield from (Pack(item.tracking, (), (item,)) for item in order.items if item.tracking)
+    for pack in order.packs:
+        if pack.tracking or len({item.tracking for item in pack.items if item.tracking}) < 2:
+            yield pack
+        else:
+            yield from (Pack(item.tracking, pack.serials, (item,)) for item in pack.items)
 
 
 class _Lines:
@@ -117,7 +147,14 @@ def _carrier(routings: Sequence[Routing], profile: X12Profile) -> str:
 
 
 def invoiced(invoice: Invoice, terms: Terms) -> Iterator[PartnerNews]:
-    """Say what is asked for. Where TDS leaves the charges out they are added; a total that fits neither is said so."""
+    """Say what is asked for. Where TDS leaves the charges out they are added; a total that fits neither is said so.
+
+    Raises Unreadable for what asks for nothing: a credit, or an invoice that is taken back.
+    """
+    if invoice.kind in CREDITS:
+        raise Unreadable("credit", "BIG07 says that it is a credit: it is no invoice of what was ordered")
+    if invoice.purpose not in STATING:
+        raise Unreadable("big08", "BIG08 takes an invoice back, or says nothing that is known")
     goods = sum((item.quantity * (item.price or 0) for item in invoice.lines), Decimal(0))
     charges = sum((_signed(one.indicator, one.amount) for one in invoice.charges), Decimal(0))
     charges += sum((amount for _, amount in invoice.taxes), Decimal(0))

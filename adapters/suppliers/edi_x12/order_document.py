@@ -106,7 +106,10 @@ def _text(element: str, text: str, profile: X12Profile, longest: int) -> str:
 
 
 def cancellation_bytes(original: bytes, profile: X12Profile, *, control: int, made_at: datetime) -> bytes:
-    """Write the cancellation of an order from its own 850, so that it names what that named."""
+    """Write the cancellation of an order from its own 850, so that it names what that named.
+
+    Raises Refused where the partner's signs have become others since, and can't write it.
+    """
     order = read_own(original)
     if profile.cancellation == "860":
         change = OrderChange(order.number, order.placed_on, CANCELLATION, order.kind)
@@ -114,7 +117,10 @@ def cancellation_bytes(original: bytes, profile: X12Profile, *, control: int, ma
     else:
         cancelled = PurchaseOrder(order.number, order.placed_on, CANCELLATION, order.kind, lines=order.lines)
         sets = [("850", write_850(cancelled))]
-    return write_interchange(sets, profile.addressing, control=control, made_at=made_at)
+    try:
+        return write_interchange(sets, profile.addressing, control=control, made_at=made_at)
+    except Unwritable as problem:
+        raise Refused(f"{profile.cancellation[:3]}: {problem}", code="not_writable") from None
 
 
 def read_own(body: bytes) -> PurchaseOrder:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import ValidationError
 
+from adapters.exchange.remote_exchange import why_not_taken
 from adapters.suppliers.edi_x12.answers import Terms, news_of
 from adapters.suppliers.edi_x12.articles import Unreadable
+from adapters.suppliers.edi_x12.elements import check_total
 from adapters.suppliers.edi_x12.envelope import (
     FUNCTIONAL,
     Group,
@@ -17,8 +19,8 @@ from adapters.suppliers.edi_x12.envelope import (
     TransactionSet,
     read_interchange,
 )
-from adapters.suppliers.edi_x12.errors import BadEnvelope, OfSegment, Segment, UnknownSet, X12Error
-from adapters.suppliers.edi_x12.notices import invoiced, shipped
+from adapters.suppliers.edi_x12.errors import BadEnvelope, BadSetControl, OfSegment, Segment, UnknownSet, X12Error
+from adapters.suppliers.edi_x12.notices import invoiced, orders_in, shipped
 from adapters.suppliers.edi_x12.profile import X12Profile
 from adapters.suppliers.edi_x12.replying import KNOWN_NUMBER, TAKEN, SetVerdict, group_reply, interchange_reply
 from adapters.suppliers.edi_x12.sets.acknowledgements import read_855
@@ -47,19 +49,26 @@ KINDS = {
     RECEIPT_GROUP: DocumentKind.RECEIPT,
 }
 OrderLines = Callable[[str], Sequence[SupplierLine]]
+LeftTwice = Callable[[int], bool]
 
 
 class DocumentReader:
-    """Reads what one partner sends. ``order_lines`` tells what was ordered under a number."""
+    """Reads what one partner sends. ``order_lines`` tells what was ordered under a number.
 
-    def __init__(self, profile: X12Profile, currency: str, order_lines: OrderLines) -> None:
+    ``left_twice`` tells whether the partner may have been given our document of a control number more than once.
+    """
+
+    def __init__(self, profile: X12Profile, currency: str, order_lines: OrderLines, left_twice: LeftTwice) -> None:
         """Read by a profile; ``currency`` counts where no CUR says another."""
         self._profile = profile
         self._currency = profile.currency or currency
         self._order_lines = order_lines
+        self._left_twice = left_twice
 
     def read(self, incoming: Incoming) -> Reading:
         """Say what a document means. What is wrong with it is said in the reading."""
+        if reason := why_not_taken(incoming.body):
+            return Reading(kind=DocumentKind.UNKNOWN, refused=reason)
         try:
             interchange = read_interchange(incoming.body, leave_out=frozenset({STOCK_SET}))
         except X12Error as error:
@@ -72,7 +81,7 @@ class DocumentReader:
         return self._believed(interchange, incoming)
 
     def _believed(self, interchange: Interchange, incoming: Incoming) -> Reading:
-        news = [one for receipt in interchange.receipts for one in _interchange_receipt(receipt)]
+        news = [one for receipt in interchange.receipts for one in _interchange_receipt(receipt, self._left_twice)]
         replies = list(interchange_reply(incoming.body, TAKEN)) if interchange.groups else []
         for group in interchange.groups:
             verdicts = [self._judge(group, one, incoming.body, news) for one in group.sets]
@@ -109,15 +118,12 @@ class DocumentReader:
         except X12Error as error:
             if isinstance(error, OfSegment):
                 error.locate(one.segments)
-            where = f"{one.code} {one.control} of group {group.control}" if one.code.isdigit() else "a set"
+            is_plain = one.code in FUNCTIONAL and not isinstance(error, BadSetControl)  # else anything may stand there
+            where = f"{one.code} {one.control} of group {group.control}" if is_plain else "a set"
             news.append(Unclear(reason="bad_set", detail=f"{where}: {error}"[:200]))
             return SetVerdict(one, error)
-        except Unreadable as problem:
-            number = _number_of(one)
-            news.append(Unclear(number=number, reason=problem.reason, detail=problem.detail))
-        except ValidationError as problem:
-            where = ", ".join(".".join(map(str, fault["loc"])) for fault in problem.errors())
-            news.append(Unclear(number=_number_of(one), reason="bad_value", detail=where[:200]))
+        except (Unreadable, ValidationError) as problem:
+            news.append(_unclear(_number_of(one), problem))
         else:
             news += found
         return SetVerdict(one, None)
@@ -143,6 +149,9 @@ class DocumentReader:
             case "810":
                 yield from self._invoice(segments)
             case "846":
+                check_total(
+                    [list(segment) for segment in segments], one.lines
+                )  # nobody knows its place: much is left out
                 yield self._stock(segments, body)
             case "997":
                 yield from receipt_news(read_997(segments))
@@ -160,8 +169,12 @@ class DocumentReader:
         said = read_856(segments)
         if said.structure not in self._profile.shipment_structures:
             raise Unreadable("bsn05", "BSN05 names a structure that is not agreed on")
-        for order in said.orders:
-            yield from shipped(said, order, self._terms(order.number))
+        for order in orders_in(said):
+            try:
+                found = list(shipped(said, order, self._terms(order.number)))
+            except (Unreadable, ValidationError) as problem:  # of one order: the others have left all the same
+                found = [_unclear(_reference(order.number), problem)]
+            yield from found
 
     def _invoice(self, segments: Sequence[Segment]) -> Iterator[PartnerNews]:
         said = read_810(segments, decimals=self._profile.implied_decimals)
@@ -192,20 +205,21 @@ def receipt_news(receipt: Receipt) -> Iterator[PartnerNews]:
         if refused:
             yield Unclear(reason="receipt_refused", detail=f"our 997 in group {receipt.control} was refused")
         return
-    if receipt.status == "P" and not receipt.sets:
-        refused = receipt.accepted < receipt.received
+    if not receipt.sets:  # nothing but the counts says which of them were taken
+        refused = refused or receipt.accepted < receipt.received
     yield ReceiptArrived(control=receipt.control, accepted=not refused, codes=codes)
     if not refused and (receipt.status != "A" or any(one.status == "E" for one in receipt.sets)):
         detail = f"group {receipt.control} was taken with errors: {' '.join(codes)}"
         yield Unclear(reason="receipt_with_errors", detail=detail[:200])
 
 
-def _interchange_receipt(receipt: InterchangeReceipt) -> Iterator[PartnerNews]:
+def _interchange_receipt(receipt: InterchangeReceipt, left_twice: LeftTwice) -> Iterator[PartnerNews]:
     """Read a TA1. One that accepts says only that the envelope was whole: the 997 is still awaited.
 
-    One that refuses a control number as known proves that our document is there: a number is never used for another.
+    One that refuses a control number as known proves that our document is there, where it was sent before. Sent but
+    once, its number was somebody else's: of a system before ours, or from before our database was restored.
     """
-    if receipt.status == "R" and receipt.note == KNOWN_NUMBER:
+    if receipt.status == "R" and receipt.note == KNOWN_NUMBER and left_twice(receipt.control):
         yield ReceiptArrived(control=receipt.control, accepted=True, codes=("TA1", receipt.note))
     elif receipt.status == "R":
         yield ReceiptArrived(control=receipt.control, accepted=False, codes=("TA1", receipt.note))
@@ -225,10 +239,21 @@ def _number_of(one: TransactionSet) -> str | None:
     """Find the order a set is about, where it names one that can be one."""
     places = {"855": ("BAK", 3), "810": ("BIG", 4), "856": ("PRF", 1)}
     name, place = places.get(one.code, ("", 0))
-    found = {segment[place] for segment in one.segments if segment[0] == name and len(segment) > place}
-    if len(found) != 1:
-        return None
+    found = {segment[place].strip() for segment in one.segments if segment[0] == name and len(segment) > place}
+    return _reference(found.pop()) if len(found) == 1 else None
+
+
+def _reference(text: str) -> str | None:
+    """Return what can be an order's number, None for anything else: it is shown to people."""
     try:
-        return Unclear(number=found.pop(), reason="x").number
+        return Unclear(number=text, reason="x").number
     except ValidationError:
         return None
+
+
+def _unclear(number: str | None, problem: Unreadable | ValidationError) -> Unclear:
+    """Say which order a person must look at, and why, without what was written."""
+    if isinstance(problem, Unreadable):
+        return Unclear(number=number, reason=problem.reason, detail=problem.detail)
+    where = ", ".join(".".join(map(str, fault["loc"])) for fault in problem.errors())
+    return Unclear(number=number, reason="bad_value", detail=where[:200])

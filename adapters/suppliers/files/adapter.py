@@ -4,11 +4,14 @@ An order leaves in a file of its own, or with all others of its window in one. W
 in the partner's folders, and by its answers.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pydantic import ValidationError
+
 from adapters.errors import Doubtful, Refused, Unavailable
-from adapters.exchange.remote import RemoteFolder, RemoteTimeouts, Settled, open_folder
+from adapters.exchange.remote import RemoteFolder, RemoteTimeouts, Settled, check_credentials, open_folder
 from adapters.exchange.remote_exchange import LEFT_STATES, RemoteExchange
 from adapters.http import CallSink
 from adapters.plugin import Plugin
@@ -46,6 +49,14 @@ ANY_CARRIER = "any"  # where the partner chooses
 SAID_NOTHING = frozenset({SupplierState.SENT, SupplierState.UNKNOWN})
 
 
+class _UnwritableError(Exception):
+    """Orders of a batch can't be written as the profile is now."""
+
+    def __init__(self, numbers: Sequence[str]) -> None:
+        super().__init__("orders can't be written")
+        self.numbers = numbers
+
+
 class FileSupplier:
     """The supplier's port. Safe to share between threads: each call, or round, opens its own connection."""
 
@@ -59,6 +70,7 @@ class FileSupplier:
         self._secrets = secrets
         self._desk = desk
         self._exchange = RemoteExchange(profile.remote, self._open, desk)
+        check_credentials(profile.remote, secrets)
 
     def fetch_stock(self, eans: Sequence[str]) -> list[StockAnswer]:
         """Know nothing: its stock comes as a file feed."""
@@ -159,12 +171,10 @@ class FileSupplier:
         A batch that may have left is settled first. Where that fails the others leave all the same, and Doubtful is
         raised at the end, once: its orders wait for the partner's answers, or for a person who misses them.
         """
-        while self._desk.close_batch(now, self._draft_batch) is not None:
-            pass
+        self._close_batches(now)
         batches, wishes = self._desk.unsent(DocumentKind.ORDER), self._desk.unsent(DocumentKind.CANCELLATION)
         left = [self._transmit_settled(outgoing) for outgoing in batches]
-        for outgoing in wishes:
-            self._exchange.transmit(outgoing, repeatable=True)
+        self._exchange.transmit_all(wishes, lambda _: None)
         unsure = [outgoing for outgoing, sent in zip(batches, left, strict=True) if sent is None]
         if news := [outgoing for outgoing in unsure if self._desk.recall(_unsettled(outgoing)) is None]:
             for outgoing in news:
@@ -172,8 +182,26 @@ class FileSupplier:
             raise Doubtful(f"{self._supplier_id}: {len(news)} files may have left, or not", code="unsettled")
         return left.count(True) + len(wishes)
 
+    def _close_batches(self, now: datetime) -> None:
+        """Close what is over. An order that can't be written any more, as the profile is now, keeps no other from leaving.
+
+        It is taken out: it has surely not left, so its lifecycle orders elsewhere or asks.
+        """
+        while True:
+            try:
+                if self._desk.close_batch(now, self._draft_batch) is None:
+                    return
+            except _UnwritableError as problem:
+                if not all(self._desk.dequeue(number) for number in problem.numbers):
+                    raise Unavailable(
+                        f"{self._supplier_id}: a batch has orders that can't be written", code="batch"
+                    ) from None
+
     def _transmit_settled(self, outgoing: Outgoing) -> bool | None:
         """Send a batch that has surely not left; False where it had, None where nobody knows."""
+        if outgoing.again and not self._exchange.may_have_left(outgoing):
+            self._exchange.transmit(outgoing)
+            return True
         if any(self._is_answered(number) for number in outgoing.numbers):
             self._desk.sent(outgoing)
             return False
@@ -190,7 +218,18 @@ class FileSupplier:
         return _placed(order.number, f"waits for the batch of {ends:%H:%M}Z")
 
     def _draft_batch(self, control: int, entries: Sequence[bytes]) -> Drafted:
-        return self._draft([SupplierOrder.model_validate_json(entry) for entry in entries], control)
+        orders: list[SupplierOrder] = []
+        unwritable: list[str] = []
+        for entry in entries:
+            try:
+                order = SupplierOrder.model_validate_json(entry)
+                self._order_bytes([order], control)
+                orders.append(order)
+            except (Refused, ValidationError):
+                unwritable.append(json.loads(entry)["number"])
+        if unwritable:
+            raise _UnwritableError(unwritable)
+        return self._draft(orders, control)
 
     def _draft(self, orders: Sequence[SupplierOrder], control: int) -> Drafted:
         name = file_name(self._profile, self._profile.orders, control, datetime.now(UTC))
@@ -218,8 +257,7 @@ class FileSupplier:
         return status is not None and status.state not in SAID_NOTHING
 
     def _open(self) -> RemoteFolder:
-        read, whole = self._settings.read_timeout.total_seconds(), self._settings.submit_timeout.total_seconds()
-        timeouts = RemoteTimeouts(read=read, upload=max(whole - 2 * read, whole / 3))
+        timeouts = RemoteTimeouts.within(self._settings.submit_timeout, self._settings.read_timeout)
         return open_folder(self._profile.remote, self._secrets, timeouts)
 
     def _carrier(self) -> str:

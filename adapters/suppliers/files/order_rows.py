@@ -39,20 +39,32 @@ class OrderRows:
     def article(self, row: FileRow) -> str:
         """Name a row's article as we ordered it: by EAN, by the supplier's own number, by its line, in this order.
 
-        What was not ordered is named as it was said: whoever applies the news compares. Raises UnclearRow.
+        What was not ordered is named as it was said: whoever applies the news compares. Raises UnclearRow, also where
+        its numbers mean two of the articles.
         """
+        meant: list[str] = []
         names_any = False
         for field in ("ean", "sku"):
             if said := text(row, field):
                 names_any = True
-                for line in self.ordered:
-                    if normalise_ean(said) in (normalise_ean(line.ean), normalise_ean(line.sku) if line.sku else None):
-                        return line.ean
+                meant += self._named(said)[:1]
+        if len(set(meant)) > 1:
+            raise UnclearRow("contradiction", row.place, "sku")
+        if meant:
+            return meant[0]
         if row["line"].isdecimal() and not names_any:
             return self._by_line(row)
         if not names_any:
             raise UnclearRow("no_article", row.place, "line")
         return normalise_ean(text(row, "ean")) or text(row, "sku")
+
+    def _named(self, said: str) -> list[str]:
+        known = normalise_ean(said)
+        return [
+            line.ean
+            for line in self.ordered
+            if known in (normalise_ean(line.ean), normalise_ean(line.sku) if line.sku else None)
+        ]
 
     def _by_line(self, row: FileRow) -> str:
         position = int(row["line"][:9])

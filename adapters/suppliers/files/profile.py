@@ -9,6 +9,7 @@ import string
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
+from lxml import etree
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from adapters.exchange.remote_settings import RemoteSettings
@@ -57,13 +58,21 @@ class Layout(StrictContract):
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
         problems = {
-            "encoding": encoding_problem(self.encoding),
+            "encoding": encoding_problem(self.encoding) or self._xml_problem(),
             "delimiter": delimiter_problem(self.delimiter),
             "date_format": time_format_problem(self.date_format),
         }
         if wrong := [f"{name}: {problem}" for name, problem in problems.items() if problem]:
             raise ValueError("; ".join(wrong))
         return self
+
+    def _xml_problem(self) -> str:
+        """XML names its encoding as the internet does, and knows fewer of them."""
+        try:
+            etree.XMLParser(encoding=self.encoding if self.format == "xml" else "utf-8")
+        except LookupError:
+            return "XML does not know it by this name; usual ones are utf-8, windows-1252, iso-8859-15, utf-16"
+        return ""
 
 
 class OutgoingFile(Layout):

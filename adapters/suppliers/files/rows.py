@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from adapters.exchange.remote_exchange import TOO_LARGE
+from adapters.exchange.remote_exchange import why_not_taken
 from adapters.suppliers.files.profile import IncomingFile
 
 MOST_ROWS = 200_000
@@ -44,8 +44,8 @@ def by(rows: Iterable[FileRow], key: Callable[[FileRow], str]) -> dict[str, list
 
 def rows_of(layout: IncomingFile, body: bytes) -> list[FileRow]:
     """Read all rows. Raises UnreadableFile."""
-    if body.startswith(TOO_LARGE):
-        raise UnreadableFile("too_large: it was left in the error folder")
+    if reason := why_not_taken(body):
+        raise UnreadableFile(reason)
     if not body.strip():
         raise UnreadableFile("empty: no bytes")
     rows = list(_xml(layout, body) if layout.format == "xml" else _csv(layout, body))

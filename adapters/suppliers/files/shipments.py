@@ -17,9 +17,14 @@ _URL = TypeAdapter(HttpUrl)
 
 
 def read_shipments(layout: ShipmentFile, order: OrderRows) -> list[OrderShipped]:
-    """Read what left of one order, a shipment at a time. Raises UnclearRow."""
+    """Read what left of one order, a shipment at a time. Raises UnclearRow.
+
+    Rows that name articles and count nought of them say that nothing has left, whatever number stands beside: a parcel
+    without lines would stand for everything that is open.
+    """
     shipments = by(order.rows, lambda row: text(row, "shipment"))
-    return [_shipment(layout, order, name, rows) for name, rows in shipments.items()]
+    read = [_shipment(layout, order, name, rows) for name, rows in shipments.items()]
+    return [one for one in read if one.parcels or one.lines or one.complete or not order.names_articles]
 
 
 def _shipment(layout: ShipmentFile, order: OrderRows, name: str, rows: Sequence[FileRow]) -> OrderShipped:
@@ -27,11 +32,12 @@ def _shipment(layout: ShipmentFile, order: OrderRows, name: str, rows: Sequence[
     loose = by_tracking.pop("", [])
     last = {word.casefold() for word in layout.last_words}
     last_words = [row["complete"].casefold() in last for row in rows if row["complete"]]
+    parcels = [_parcel(layout, order, tracking, found) for tracking, found in by_tracking.items()]
     return OrderShipped(
         number=order.number,
         shipment=name,
         supplier_number=next((number for row in rows if (number := text(row, "supplier_number"))), ""),
-        parcels=tuple(_parcel(layout, order, tracking, found) for tracking, found in by_tracking.items()),
+        parcels=tuple(one for one in parcels if one.lines or not order.names_articles),
         lines=_lines(layout, order, loose),
         shipped_on=_newest(layout, rows),
         complete=any(last_words) if last_words else None,

@@ -152,12 +152,21 @@ def test_e22_a_receipt_is_never_receipted_and_one_for_a_receipt_says_nothing() -
     assert (came.kind, came.news, came.replies, came.refused) == (DocumentKind.RECEIPT, (), (), "")
 
 
-@pytest.mark.parametrize(("note", "accepted"), [("021", False), ("025", True)])
-def test_e22_a_ta1_refuses_our_document_unless_it_says_that_it_is_there_already(note: str, accepted: bool) -> None:
+@pytest.mark.parametrize(("control", "note", "accepted"), [(7, "021", False), (7, "025", True), (6, "025", False)])
+def test_e22_a_ta1_refuses_our_document_unless_it_was_sent_before_and_is_there_already(
+    control: int, note: str, accepted: bool
+) -> None:
     body = document([("997", Receipt("PO", 8, "A", 1, 1, 1))])
-    told = body.replace(b"GS*", f"TA1*000000007*260314*0926*R*{note}~\nGS*".encode(), 1)
+    told = body.replace(b"GS*", f"TA1*{control:09d}*260314*0926*R*{note}~\nGS*".encode(), 1)
     arrived = [one for one in read(told).news if isinstance(one, ReceiptArrived)]
-    assert [(one.control, one.accepted) for one in arrived] == [(7, accepted), (8, True)]
+    assert [(one.control, one.accepted) for one in arrived] == [(control, accepted), (8, True)]
+
+
+@pytest.mark.parametrize("status", ["A", "E", "P"])
+def test_e22_a_receipt_whose_counts_say_that_nothing_was_taken_is_a_refusal(status: str) -> None:
+    (arrived,) = reading([("997", Receipt("PO", 7, status, 1, 1, 0))]).news
+    assert isinstance(arrived, ReceiptArrived)
+    assert not arrived.accepted
 
 
 @pytest.mark.parametrize(("usage", "test"), [("production", True), ("test", False)])

@@ -58,7 +58,7 @@ def told(news: PartnerNews) -> list[tuple[str, str, int]]:
     ],
 )
 def test_each_status_of_a_line_is_one_of_ours(status: str, expected: str) -> None:
-    assert told(acknowledged(Answer(status, Decimal(2)))) == [(FIRST, expected, 2)]
+    assert told(acknowledged(Answer(status, Decimal(2)), price="7.35")) == [(FIRST, expected, 2)]
 
 
 def test_several_answers_split_a_line() -> None:

@@ -5,9 +5,10 @@ import pytest
 from adapters.suppliers.edi_x12.envelope import read_interchange
 from adapters.suppliers.edi_x12.replying import LONGEST, write_reply
 from adapters.suppliers.edi_x12.sets.acknowledgements import Acknowledgement, Answer, AnsweredItem
+from adapters.suppliers.edi_x12.sets.inventories import Inventory, StockLine
 from adapters.suppliers.edi_x12.sets.receipts import Receipt, SetReceipt, read_997
 from dropwright.testing.desk import MemoryDesk
-from models.exchange import DocumentState, Incoming
+from models.exchange import DocumentState, Incoming, Unclear
 from tests.adapters.x12.documents import INWARD, MADE, OUTWARD, WHOLE_855, an_item, document, read, reader
 
 DETAILED = Acknowledgement("DW-1-11", "AC", lines=(AnsweredItem(an_item(), (Answer("IA", an_item().quantity),)),))
@@ -45,6 +46,14 @@ def test_a_refused_set_is_told_the_segment_and_the_element_that_are_wrong(
     _, _, _, set_named, *found, _, _, _ = lines_of(reply)
     assert set_named.startswith("AK2*8")
     assert found == told
+
+
+def test_a_stock_report_that_counts_wrong_is_refused_though_its_lines_are_not_read_here() -> None:
+    body = document([("846", Inventory("R", lines=(StockLine((("VN", "A-1"),)), StockLine((("VN", "A-2"),)))))])
+    assert read(body).replies == ("997:118:IB:118:A:1:1",)
+    came = read(body.replace(b"CTT*2", b"CTT*3"))
+    assert [type(one) for one in came.news] == [Unclear]
+    assert lines_of(came.replies[0])[3:5] == ["AK2*846*0001", "AK5*R*5"]
 
 
 def test_refusals_are_named_as_far_as_there_is_room_and_all_of_them_counted() -> None:

@@ -197,3 +197,11 @@ def accepted_by_pyx12(text: str, maps: str) -> bool:
     params = pyx12.params.params()
     valid = pyx12.x12n_document.x12n_document(params, io.StringIO(text), io.StringIO(), None, map_path=maps)
     return bool(valid)
+
+
+def test_a_cancellation_that_a_changed_profile_can_not_write_is_refused_with_a_word() -> None:
+    order = an_order(lines=(SupplierLine(ean="4006381333931", quantity=2, sku="A|1"),))
+    changed = a_profile(cancellation="850-01", element_separator="|")
+    with pytest.raises(Refused, match="PO1 holds a delimiter") as caught:
+        cancellation_bytes(written(order), changed, control=8, made_at=MADE)
+    assert caught.value.code == "not_writable"

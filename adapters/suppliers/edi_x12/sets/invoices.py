@@ -41,13 +41,18 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """An 810. ``total`` is TDS01; partners differ in whether ``charges`` and ``taxes`` are within it."""
+    """An 810. ``total`` is TDS01; partners differ in whether ``charges`` and ``taxes`` are within it.
+
+    ``kind`` is BIG07 (DE 640), e.g. CR, a credit; ``purpose`` is BIG08 (DE 353), e.g. 01, which takes an invoice back.
+    """
 
     number: str
     dated: date
     total: Decimal
     order_number: str = ""
     ordered_on: date | None = None
+    kind: str = ""
+    purpose: str = ""
     currency: str = ""
     references: Pairs = ()
     lines: tuple[Item, ...] = ()
@@ -61,7 +66,7 @@ def write_810(invoice: Invoice, *, decimals: int = CENTS) -> list[Segment]:
 
 
 def _segments(invoice: Invoice, decimals: int) -> Iterator[Segment]:
-    ordered = (put_day(invoice.ordered_on), invoice.order_number)
+    ordered = (put_day(invoice.ordered_on), invoice.order_number, "", "", invoice.kind, invoice.purpose)
     yield segment_of("BIG", put_day(invoice.dated), invoice.number, *ordered)
     if invoice.currency:
         yield segment_of("CUR", "SE", invoice.currency)
@@ -90,8 +95,10 @@ def read_810(segments: Sequence[Segment], *, decimals: int = CENTS) -> Invoice:
         number=required(big, 2),
         dated=required_day(big, 1),
         total=_amount(total, 1, decimals),
-        order_number=at(big, 4),
+        order_number=at(big, 4).strip(),
         ordered_on=day(big, 3),
+        kind=at(big, 7),
+        purpose=at(big, 8),
         currency=at(first(found.heading, "CUR") or [], 2),
         references=read_references(found.heading),
         lines=tuple(map(read_item, found.loops)),

@@ -1,7 +1,8 @@
 """856 ship notice (X12 004010): a tree of shipment, orders, packs and items, each naming its parent.
 
 Structures (BSN05): 0001 shipment-order-pack-item, 0004 shipment-order-item. Others are read as far as every item has
-an order above it; what stands above tells which order and which pack an item belongs to, not where it stands.
+an order above it; what stands above tells which order and which pack an item belongs to, not where it stands. A pack
+that stands below an item (0002) is that item's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,10 +115,12 @@ class _Node:
     level: str
     order: "_Node | None" = None
     pack: "_Node | None" = None
+    item: "_Node | None" = None  # above it: a pack that is named below what is in it
+    below: list["_Node"] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
 
     def tracking(self) -> tuple[str, ...]:
-        found = [at(one, 2) for one in self.segments if one[0] == "REF" and at(one, 1) == TRACKING]
+        found = [at(one, 2).strip() for one in self.segments if one[0] == "REF" and at(one, 1) == TRACKING]
         return tuple(filter(None, found + self._marks(PARCEL)))
 
     def serials(self) -> tuple[str, ...]:
@@ -126,7 +129,7 @@ class _Node:
     def _marks(self, kind: str) -> list[str]:
         marked = [one for one in self.segments if one[0] == "MAN"]
         return [
-            at(one, place + 1) for one in marked for place in (1, 4) if at(one, place) == kind
+            at(one, place + 1).strip() for one in marked for place in (1, 4) if at(one, place) == kind
         ]  # it has room for two
 
 
@@ -239,11 +242,15 @@ def _add_node(known: dict[str, _Node], head: Segment) -> _Node:
     above = known.get(parent)
     node = known[number] = _Node(head, level)
     if above is not None:
-        node.order, node.pack = above.order, above.pack
+        node.order, node.pack, node.item = above.order, above.pack, above.item
     if level == "O":
         node.order = node
-    if level == "P" or (level == "T" and (node.pack is None or node.pack.level == "T")):
+    if level in ("P", "T") and node.item is not None:
+        node.item.below.append(node)
+    elif level == "P" or (level == "T" and (node.pack is None or node.pack.level == "T")):
         node.pack = node
+    if level == "I":
+        node.item = node
     return node
 
 
@@ -254,7 +261,7 @@ def _routing(segment: Segment) -> Routing:
 def _orders(nodes: Sequence[_Node]) -> tuple[ShippedOrder, ...]:
     contents: dict[_Node, dict[_Node | None, list[ShippedItem]]] = {node: {} for node in nodes if node.level == "O"}
     for node in nodes:
-        if node.level not in ("P", "T", "I"):
+        if node.level not in ("P", "T", "I") or node.item not in (None, node):
             continue
         if node.order is not None:
             items = contents[node.order].setdefault(node.pack, [])
@@ -288,4 +295,5 @@ def _item(node: _Node) -> ShippedItem:
         missing = "LIN" if line is None else "SN1"
         raise MissingSegment(missing, "an item's level has a LIN and an SN1", node.head)
     quantity, ordered = required_decimal(shipped, 2), decimal(shipped, 5)
-    return ShippedItem(pairs(line, 2), quantity, at(shipped, 3), at(line, 1), ordered, at(shipped, 8), node.tracking())
+    tracking = tuple(dict.fromkeys((*node.tracking(), *(mark for pack in node.below for mark in pack.tracking()))))
+    return ShippedItem(pairs(line, 2), quantity, at(shipped, 3), at(line, 1), ordered, at(shipped, 8), tracking)
