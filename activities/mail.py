@@ -10,6 +10,8 @@ from activities.failures import wait
 from adapters.database import mails
 from adapters.database.mails import ClaimedMail
 from adapters.errors import Doubtful, NotSent, Refused
+from adapters.ports import Mailer
+from models.configuration import Mail
 from models.contracts import MailBatch
 from models.identifiers import message_id
 
@@ -38,11 +40,14 @@ class MailActivities:
 
     def _dispatch_one(self) -> bool:
         token = uuid4().hex
+        outside = self._deps.outside
+        # Before a claim, which makes a mail one of unknown fate: a password that is missing must use up none of them.
+        settings, mailer = outside.configuration.mail, outside.mailer()
         with self._deps.database.begin() as tx:
             mail = mails.claim_next(tx, token, now=now())
         if mail is None:
             return False
-        outcome = self._send(mail)
+        outcome = _send(mail, settings, mailer)
         with self._deps.database.begin() as tx:
             if outcome is None:
                 mails.sent(tx, mail, token, now=now())
@@ -55,17 +60,17 @@ class MailActivities:
                 mails.refused(tx, mail, token, now=now())
         return True
 
-    def _send(self, mail: ClaimedMail) -> NotSent | Refused | Doubtful | None:
-        settings = self._deps.outside.configuration.mail
-        try:
-            self._deps.outside.mailer().send(
-                sender=settings.sender,
-                sender_name=settings.sender_name,
-                recipient=mail.recipient,
-                subject=mail.subject,
-                body=mail.body,
-                message_id=message_id(mail.kind, mail.id, settings.sender.rpartition("@")[2]),
-            )
-        except (NotSent, Refused, Doubtful) as error:
-            return error
-        return None
+
+def _send(mail: ClaimedMail, settings: Mail, mailer: Mailer) -> NotSent | Refused | Doubtful | None:
+    try:
+        mailer.send(
+            sender=settings.sender,
+            sender_name=settings.sender_name,
+            recipient=mail.recipient,
+            subject=mail.subject,
+            body=mail.body,
+            message_id=message_id(mail.kind, mail.id, settings.sender.rpartition("@")[2]),
+        )
+    except (NotSent, Refused, Doubtful) as error:
+        return error
+    return None

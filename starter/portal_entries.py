@@ -20,6 +20,7 @@ from models.exchange import (
     OrderNews,
     OrderShipped,
     Reading,
+    Unclear,
 )
 from models.money import Amount, Money
 from models.suppliers import AcknowledgedLine, Ean, LineStatus, SupplierLine, SupplierState, TrackedParcel
@@ -154,7 +155,14 @@ def read_portal(body: bytes) -> Reading:
         entry = Entry.model_validate_json(body)
     except ValidationError as error:
         return Reading(kind=DocumentKind.PORTAL, refused=f"{error.error_count()} fields are wrong")
-    return Reading(kind=DocumentKind.PORTAL, news=(_news(entry.number, entry.entered),))
+    news = (_news(entry.number, entry.entered), *_remarks(entry.number, entry.entered))
+    return Reading(kind=DocumentKind.PORTAL, news=news)
+
+
+def _remarks(number: str, entered: Answered | Shipped | Invoiced | CancelReply) -> Iterator[Unclear]:
+    """Have a person read what was written in somebody's own words: it may be a condition."""
+    if isinstance(entered, Answered) and any((entered.note, *(line.note for line in entered.lines))):
+        yield Unclear(number=number, reason="remark", detail="written beside its answer")
 
 
 def _news(number: str, entered: Answered | Shipped | Invoiced | CancelReply) -> OrderNews:

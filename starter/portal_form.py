@@ -204,12 +204,21 @@ def _shipped(form: Form, order: PageOrder, today: date) -> Shipped:
     for place, line in enumerate(order.lines):
         if units := fields.units(form, f"units-{place}", line.ean):
             lines.append(ShippedUnits(ean=line.ean, units=units))
+    if not lines:
+        _require_no_units(form, order)
     return Shipped(
         carrier=form.text("carrier")[:60],
         tracking_number=tracking,
         shipped_on=fields.day(form, "date", today),
         lines=tuple(lines),
     )
+
+
+def _require_no_units(form: Form, order: PageOrder) -> None:
+    """Refuse noughts alone: nobody sends an empty parcel, and without any number it would hold all that was open."""
+    for name in (f"units-{place}" for place in range(len(order.lines))):
+        if form.text(name):
+            raise UnreadableEntryError("Please say how many units are in the parcel.", name)
 
 
 def _invoiced(form: Form, order: PageOrder, today: date) -> Invoiced:

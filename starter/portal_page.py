@@ -30,6 +30,11 @@ TOO_MUCH = Page(
     "too_much", "That was too much", 413, ["Please open the link once more. A file may have 10 MB at most."]
 )
 
+# Of one order: whoever has its link must not fill our database.
+MOST_ENTRIES = 500
+MOST_BYTES = 100 * 1024 * 1024
+FULL = "There is no room for more entries on this page. Please answer the mail that its link came in: we read it."
+
 _TROUBLE = (BadLinkError, ExpiredLinkError, SQLAlchemyError, NoConfigurationError)
 
 log = structlog.get_logger(__name__)
@@ -79,6 +84,7 @@ class PortalPages:
         try:
             order = self._find(token, now)
             try:
+                self._require_room(order)
                 entry = read_entry(form, order, now.date())
             except UnreadableEntryError as error:
                 return Taken(self._page(order, problem=error, form=form))
@@ -104,6 +110,13 @@ class PortalPages:
     ) -> Page:
         buyer = self._configuration().mail.sender_name
         return order_page(order, buyer=buyer, problem=problem, form=form, saved=saved)
+
+    def _require_room(self, order: PageOrder) -> None:
+        with self._database.begin() as tx:
+            count, size = portal.entered(tx, order.number)
+        if count >= MOST_ENTRIES or size >= MOST_BYTES:
+            log.warning("portal_full", purchase_order=order.number)
+            raise UnreadableEntryError(FULL)
 
     def _keep(self, order: PageOrder, entry: Entry, upload: Upload | None, now: datetime) -> bool:
         body = entry.body()

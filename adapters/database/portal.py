@@ -8,8 +8,8 @@ from sqlalchemy import func, select, text
 
 from adapters.database import exchange_documents, exchange_incoming, exchange_news
 from adapters.database.engine import Database, Transaction
-from models.exchange import CancelAnswered, DocumentKind, DocumentState, OrderInvoiced, OrderNews
-from models.exchange_tables import partner_documents, partner_news
+from models.exchange import CancelAnswered, Direction, DocumentKind, DocumentState, OrderInvoiced, OrderNews
+from models.exchange_tables import partner_document_orders, partner_documents, partner_news
 from models.orders import Address
 from models.statuses import PurchaseOrderState
 from models.suppliers import SupplierLine, SupplierOrderStatus
@@ -142,6 +142,18 @@ def _newest(tx: Transaction, order_id: int) -> int:
     query = select(func.coalesce(func.max(partner_news.c.id), 0)).where(partner_news.c.purchase_order_id == order_id)
     newest: int = tx.execute(query).scalar_one()
     return newest
+
+
+def entered(tx: Transaction, number: str) -> tuple[int, int]:
+    """Count what was entered for a purchase order on its page: forms and files, and how many bytes they have."""
+    documents, named = partner_documents.c, partner_document_orders.c
+    query = (
+        select(func.count(), func.coalesce(func.sum(documents.size), 0))
+        .join_from(partner_document_orders, partner_documents, named.document_id == documents.id)
+        .where(named.number == number, documents.direction == Direction.IN, documents.kind == DocumentKind.PORTAL)
+    )
+    count, size = tx.execute(query).one()
+    return count, int(size)
 
 
 def name_order(tx: Transaction, document_id: int, number: str) -> None:

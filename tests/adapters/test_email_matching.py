@@ -1,6 +1,8 @@
 """Whose answer to which order, in whatever shape it comes: pure, from bytes to news."""
 
 import time
+from email import message_from_bytes
+from email.policy import SMTP
 from typing import Any
 
 import pytest
@@ -86,6 +88,31 @@ def test_only_the_topmost_results_of_our_own_server_count() -> None:
 
 
 @pytest.mark.parametrize(
+    "ours",
+    [
+        b"mx.shop.example; spf=none smtp.mailfrom=<>; dkim=none (x",
+        b'mx.shop.example; spf=pass smtp.mailfrom=a=b/c"d@thief.example',
+        b'(added) "MX.shop.example" ; spf=pass smtp.mailfrom=a=b/c"d@thief.example',
+        b"(added (by; spf=pass smtp.mailfrom=thief.example",
+    ],
+)
+def test_results_that_a_sender_has_made_unreadable_let_in_none_that_it_brought(ours: bytes) -> None:
+    forged = b"Authentication-Results: " + ours + b"\r\n" + written("accepted")
+    assert unclear(read(forged).news[0]) == "sender_not_verified"
+
+
+@pytest.mark.parametrize("domain", ["gmail.com", "yahoo.co.uk", "163.com"])
+def test_at_a_public_provider_only_the_suppliers_own_address_is_the_suppliers(domain: str) -> None:
+    def news(sender: str) -> Any:
+        results = f"mx.shop.example; dkim=pass header.d={domain}"
+        mail = written("accepted", From=f"{sender}@{domain}", Authentication_Results=results)
+        return read(mail, to=f"Olmo.Orders@{domain}").news[0]
+
+    assert isinstance(news("olmo.orders"), OrderAcknowledged)
+    assert unclear(news("anybody")) == "unknown_sender"
+
+
+@pytest.mark.parametrize(
     "results",
     [
         "MX.shop.example; dkim=pass header.d=olmo.example",
@@ -117,6 +144,8 @@ def test_without_the_name_of_our_own_server_nobody_is_believed() -> None:
     [
         "<p>Accepted.</p><blockquote>rejected?</blockquote>",
         "<div>Accepted.</div><div class='gmail_quote'>rejected?</div>",
+        "<div>Accepted.</div><blockquote style='margin:0' type='cite'>rejected?</blockquote>",
+        "<div>Accepted.</div><blockquote style='BORDER-LEFT: #ccc 1px SOLID'>rejected?</blockquote>",
         "<div>Accepted.</div><div id='appendonsend'></div><hr><div>From: us<br>rejected?</div>",
         "<style>p{}</style><p style='DISPLAY : none'>rejected</p><p>Accepted<br></p><script>rejected</script>",
         "<html><body><table><tr><td>Accepted</td></tr></table>",
@@ -128,6 +157,62 @@ def test_a_mail_of_html_only_is_read_as_it_is_shown(html: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "look",
+    [
+        "style='margin:0 0 0 40px;border:none;padding:0px'",
+        "class='gmail_quote' style='margin:0 0 0 40px;border:none;padding:0px'",
+        "style='margin-top:0;margin-bottom:0'",
+    ],
+)
+def test_a_paragraph_that_is_set_in_is_no_quote(look: str) -> None:
+    html = f"<p>Accepted.</p><blockquote {look}>The table is sold out</blockquote>"
+    mail = written("x").replace(b"text/plain", b"text/html").replace(b"\r\n\r\nx", b"\r\n\r\n" + html.encode())
+    assert unclear(read(mail).news[0]) == "contradictory"
+
+
+@pytest.mark.parametrize(("text", "reason"), [("", "attachment"), ("Kind regards\nAna", "attachment")])
+def test_an_answer_in_a_picture_is_a_persons_to_read(text: str, reason: str) -> None:
+    mail = message_from_bytes(written(text), policy=SMTP)
+    mail.make_mixed()
+    mail.add_attachment(b"\xff\xd8 stamped", "image", "jpeg", disposition="inline", filename="IMG_1.jpg")
+    assert unclear(read(mail.as_bytes()).news[0]) == reason
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        ("<img src='https://olmo.example/rejected.png'>", "attachment"),
+        ("<style>p{}</style><svg><text>Rejected</text></svg>", "attachment"),
+        ("<p><s>Accepted</s></p>", "other_words"),
+        ("<p><del>not</del> accepted</p>", "negated"),
+    ],
+)
+def test_a_page_that_shows_more_than_its_words_is_a_persons_to_read(html: str, reason: str) -> None:
+    mail = written("x").replace(b"text/plain", b"text/html").replace(b"\r\n\r\nx", b"\r\n\r\n" + html.encode())
+    assert unclear(read(mail).news[0]) == reason
+
+
+def test_a_page_that_is_too_deep_is_refused_and_none_of_it_left_out() -> None:
+    html = b"Accepted" + b"<div>" * 3_000 + b", not all" + b"</div>" * 3_000
+    mail = written("x").replace(b"text/plain", b"text/html").replace(b"\r\n\r\nx", b"\r\n\r\n" + html)
+    assert read(mail).refused == "no_mail_RecursionError"
+
+
+def test_a_page_without_a_word_proves_receipt_and_no_more() -> None:
+    html = b"<html><head><title>Re: order</title></head><body><div>&nbsp;<br></div></body></html>"
+    mail = written("x").replace(b"text/plain", b"text/html").replace(b"\r\n\r\nx", b"\r\n\r\n" + html)
+    assert read(mail).news == (OrderReceived(number="DW-1-11"),)
+
+
+@pytest.mark.parametrize("kind", ["pkcs7-signature", "pgp-signature"])
+def test_a_signed_mail_is_read_like_any(kind: str) -> None:
+    mail = message_from_bytes(written("accepted"), policy=SMTP)
+    mail.make_mixed()
+    mail.add_attachment(b"0\x82 signature", "application", kind, filename="smime.p7s")
+    assert isinstance(read(mail.as_bytes()).news[0], OrderAcknowledged)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "accepted\n\nAm 02.03.2026 um 10:00 schrieb Orders <orders@shop.example>:\n> rejected",
@@ -136,10 +221,12 @@ def test_a_mail_of_html_only_is_read_as_it_is_shown(html: str) -> None:
         "accepted\n\nIl giorno lun 2 mar 2026 Orders ha scritto:\n> rejected",
         "accepted\n\n-----Ursprüngliche Nachricht-----\nVon: Shop\nrejected",
         "accepted\n\nVon: Shop <a@b>\nGesendet: Montag\nAn: Olmo\nrejected",
-        "accepted\n________________________________\nrejected",
+        "accepted\n________________________________\nFrom: Shop <a@b>\nSent: Monday\nTo: Olmo\nrejected",
+        "accepted\n\nFrom: Shop <a@b>\nSent: Monday\nTo: Olmo\n\n> earlier\nrejected\n\nsold out",
+        "accepted\n________________________________\nOlmo S.L., no liability is accepted",
         "On Monday, Shop wrote:\n> rejected\n\naccepted",
         "> rejected\n\naccepted\n-- \nOlmo",
-        "accepted\n\n> rejected\n\nThis mail was checked. rejected",
+        "accepted\n\n> rejected\n\nThis mail was checked.",
     ],
 )
 def test_only_what_was_written_in_answer_counts(text: str) -> None:
@@ -173,6 +260,17 @@ def test_a_forwarded_mail_is_a_persons_to_read(subject: str) -> None:
 def test_an_absence_note_proves_receipt_and_no_more(changes: dict[str, Any]) -> None:
     assert told("I am away until 2026-03-12. accepted", **changes) == OrderReceived(number="DW-1-11")
     assert read(written("away", **changes, Authentication_Results=None)).news == ()
+
+
+@pytest.mark.parametrize("text", ["Your order is rejected.", "Your order is confirmed."])
+def test_a_plain_answer_that_calls_itself_automatic_is_a_persons_to_read(text: str) -> None:
+    assert unclear(told(text, Auto_Submitted="auto-replied")) == "automatic"
+
+
+@pytest.mark.parametrize("answers", ["Re", "AW"])
+def test_whoever_answers_an_absence_note_is_there(answers: str) -> None:
+    news = told("Sorry, we are out of stock.", Subject=f"{answers}: Automatic reply: [PO:DW-1-11]")
+    assert isinstance(news, OrderAcknowledged)
 
 
 def test_a_program_that_answers_is_read_like_anybody() -> None:

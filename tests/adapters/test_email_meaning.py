@@ -1,10 +1,16 @@
 """What an answer means: pure, from words to news."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
+from adapters.suppliers.email.classify import classify
+from adapters.suppliers.email.reading import read_mail
+from adapters.suppliers.email.words import PHRASES
 from models.exchange import CancelAnswered, OrderAcknowledged, OrderReceived, OrderShipped
 from models.suppliers import LineStatus, SupplierState
-from tests.adapters.mail_letters import LINES, QUOTE, read, told, unclear, written
+from tests.adapters.mail_letters import LINES, QUOTE, configured, read, told, unclear, written
 
 
 @pytest.mark.parametrize(
@@ -17,8 +23,13 @@ from tests.adapters.mail_letters import LINES, QUOTE, read, told, unclear, writt
         "Pedido aceptado, gracias.\n\nUn saludo",
         "Commande confirmée.",
         "D’accord, nous confirmons votre commande DW-1-11.",
-        "Ordine accettato, va bene.",
+        "Ordine accettato, va bene.\nInviato da iPhone",
+        "Confirmed.\nSent from Outlook for iOS",
+        "Sì, confermato.",
         "Confirmed" + QUOTE,
+        "Sehr geehrter Herr Olmo,\nhiermit bestätigen wir Ihre Bestellung.",
+        "Bonjour Jean !\nCommande confirmée.",
+        "Hello all,\nconfirmed.",
         "Dear John Smith,\nthank you, we confirm your order.\n\nAna Olmo\nOlmo GmbH",
     ],
 )
@@ -39,9 +50,9 @@ def test_an_acceptance_is_read_in_five_languages(text: str) -> None:
         "Sorry, we are out of stock.",
         "We cannot deliver this order.",
         "Leider nicht lieferbar.",
-        "Der Artikel ist ausverkauft",
+        "Die Ware ist ausverkauft",
         "Lo sentimos, está agotado.",
-        "Article épuisé, nous ne pouvons pas livrer.",
+        "Tout est épuisé, nous ne pouvons pas livrer.",
         "Purtroppo non disponibile.",
     ],
 )
@@ -92,6 +103,7 @@ def test_days_are_read_as_the_supplier_writes_them() -> None:
         ("Enviado, seguimiento: 1234567890, 1234567891", ["1234567890", "1234567891"], ""),
         ("Expédié ! Numéro de suivi : 6A12345678901", ["6A12345678901"], ""),
         ("Spedito con BRT, tracking 084012345678 e 084012345679", ["084012345678", "084012345679"], "BRT"),
+        ("Hi,\n\nthe parcel has left today by UPS. Tracking: 1Z99999999\n\nOlmo", ["1Z99999999"], "UPS"),
     ],
 )
 def test_a_shipment_names_its_parcels(text: str, trackings: list[str], carrier: str) -> None:
@@ -161,6 +173,38 @@ def test_a_shipment_names_its_parcels(text: str, trackings: list[str], carrier: 
         ("Agotado, llega la próxima semana", "not_final"),
         ("Rupture de stock, réassort la semaine prochaine", "not_final"),
         ("The chair is out of stock", "other_words"),
+        ("Accepted.\nPhone case is sold out.", "contradictory"),
+        ("Accepted.\nE-mail cover blue: sold out.", "contradictory"),
+        ("Accepted\nTel 600 111 222\n1/2", "numbers"),
+        ("accepted\n\nBest regards\nAna\n\nPS: the table comes in March", "other_words"),
+        ("accepted\n\nUn saludo\nAna\nP.D.\nFalta la mesa", "other_words"),
+        ("accepted\n\nKind regards\nAna\nThe table is sold out", "contradictory"),
+        ("accepted\n--\nArticle B: sold out", "contradictory"),
+        ("accepted\n____________________\nArticle B: sold out", "contradictory"),
+        ("Accepted.\n> chair\n> table\nTable is missing", "other_words"),
+        ("Accepted.\n> chair\n> table\n\nThe table is sold out", "contradictory"),
+        ("Bestätigt.\n\nVorkasse", "other_words"),
+        ("Bestätigt.\n\nLieferverzug\nOlmo GmbH", "other_words"),
+        ("Confirmed.\n\nPrepayment Required", "other_words"),
+        ("Confirmado si queda todo", "other_words"),
+        ("Unfortunately your order was accepted", "contradictory"),
+        ("Hi Bob chair is missing.\nOrder confirmed.", "other_words"),
+        ("Was this order confirmed by you", "question"),
+        ("Ist die Bestellung bestätigt", "question"),
+        ("Ein Artikel bestätigt", "condition"),
+        ("Un article est épuisé", "condition"),
+        ("Des articles sont épuisés", "condition"),
+        ("Many items are out of stock", "condition"),
+        ("The article is out of stock", "one_article"),
+        ("Der Artikel ist ausverkauft", "one_article"),
+        ("El artículo está agotado", "one_article"),
+        ("Accepted 3/5", "numbers"),
+        ("Accepted: 2-3", "numbers"),
+        ("Confirmed 1 set", "numbers"),
+        ("Confirmed 👎", "negated"),
+        ("The chair has shipped with GLS. Tracking number: 12345678901. The table follows", "other_words"),
+        ("Chair shipped, tracking number: 12345678901", "other_words"),
+        ("Inviato da Milano con BRT, tracking: 084012345678", "other_words"),
     ],
 )
 def test_what_is_not_certain_is_a_persons_to_read(text: str, reason: str) -> None:
@@ -181,7 +225,7 @@ def test_a_refusal_between_quoted_lines_is_no_reply_without_a_word() -> None:
 
 def test_letters_that_only_look_like_ours_make_no_number() -> None:
     assert unclear(told("Shipped, tracking number 1234567\u212a89")) == "numbers"
-    assert not read(written("accepted", Subject="Re: [PO:DW-1-1\u212a]", In_Reply_To=None)).news[0].number
+    assert unclear(told("accepted", Subject="Re: [PO:DW-1-1\u212a]", In_Reply_To=None)) == "no_order_named"
 
 
 def test_a_suppliers_own_words_count() -> None:
@@ -189,6 +233,28 @@ def test_a_suppliers_own_words_count() -> None:
     assert unclear(told("Wird ausgeführt!")) == "no_known_words"
     (news,) = read(written("Wird ausgeführt!"), words=words).news
     assert isinstance(news, OrderAcknowledged)
+
+
+# What makes a sentence of a phrase.
+WHOLE = {"backordered": " 12.03.2026", "shipped": ", tracking 12345678901"}
+MEANS = {"agreed": "accepted"}
+ANSWERS = ("accepted", "agreed", "rejected", "backordered", "shipped", "cancelled", "too_late", "attached")
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_every_phrase_of_the_table_means_what_it_is_listed_for(kind: str) -> None:
+    phrases = [phrase.replace("*", "") for listed in PHRASES[kind].values() for phrase in listed.split(", ")]
+    cancelling = kind in ("cancelled", "too_late")
+    meant = {
+        phrase: classify(
+            phrase + WHOLE.get(kind, ""),
+            profile=configured(),
+            written_at=datetime(2026, 3, 2, tzinfo=UTC),
+            cancelling=cancelling,
+        ).meaning
+        for phrase in phrases
+    }
+    assert meant == dict.fromkeys(phrases, MEANS.get(kind, kind))
 
 
 @pytest.mark.parametrize(
@@ -210,6 +276,27 @@ def test_an_answer_to_a_cancellation_is_read_as_one(text: str, expected: bool | 
         assert unclear(news) == "cancellation_answer"
     else:
         assert news == CancelAnswered(number="DW-1-11", cancelled=expected)
+
+
+def test_parcels_that_are_named_when_it_is_too_late_to_cancel_are_kept() -> None:
+    cancelling: dict[str, Any] = {"In_Reply_To": "<cancel.DW-1-11.8.olmo@shop.example>"}
+    late, shipped = read(written("Too late, already shipped with GLS. Tracking: 12345678901", **cancelling)).news
+    assert late == CancelAnswered(number="DW-1-11", cancelled=False)
+    assert isinstance(shipped, OrderShipped)
+    assert [(parcel.tracking_number, parcel.carrier) for parcel in shipped.parcels] == [("12345678901", "GLS")]
+
+    in_part = "Too late, the chair has shipped. Tracking: 12345678901"
+    assert unclear(told(in_part, **cancelling)) == "cancellation_answer"
+
+
+def test_of_an_order_for_one_article_it_is_known_which_is_meant() -> None:
+    mail = written("The article is out of stock")
+    one = read_mail(mail, profile=configured(), lines_of=lambda _: LINES[:1], order_mail_of=lambda _: b"")
+    assert [type(news) for news in one.news] == [OrderAcknowledged]
+
+
+def test_a_word_of_thanks_above_an_answer_closes_nothing() -> None:
+    assert told("Cheers!\nWe cannot deliver.").state is SupplierState.CANCELLED
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "-- \nOlmo\n", QUOTE, "Kind regards\nAna"])

@@ -312,6 +312,19 @@ def test_a_cancellation_in_doubt_is_sent_again_and_an_order_is_not(world: MailWo
     assert port.fetch_order("DW-1-11").state is SupplierState.CANCELLED
 
 
+def test_a_cancellation_whose_fate_stays_open_is_asked_for_twice_and_not_at_every_round(world: MailWorld) -> None:
+    port = world.port(cancel=True)
+    port.place_order(world.order())
+    world.spoil("DATA", "reset_after")
+    port.cancel_order("DW-1-11")
+    with pytest.raises(Doubtful):
+        world.round(port)
+    for _ in range(3):
+        assert world.round(port) == []
+    asked = [call for call in world.calls if call.method == "SMTP" and "Cancellation" in call.request]
+    assert len(asked) == 2
+
+
 def test_a_cancellation_that_was_not_taken_is_tried_again(world: MailWorld) -> None:
     port = world.port(cancel=True)
     port.place_order(world.order())

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from adapters.errors import UnexpectedReply
+from adapters.errors import Unavailable, UnexpectedReply
+from adapters.suppliers.email import imap
+from adapters.suppliers.email.imap import CONTENT, HEADERS, Mailbox
 from adapters.suppliers.email.picking import MOST_BYTES, Mark
 from models.exchange import DocumentKind, OrderAcknowledged, OrderShipped, Unclear
 from models.findings import Severity
@@ -90,6 +92,38 @@ def test_a_mail_that_came_back_is_found_by_what_it_holds(world: MailWorld) -> No
     assert [(news.reason, news.number) for news in news_of(world.round(port))] == [("bounced", "DW-1-11")]
 
 
+BARE: dict[str, Any] = {"Subject": "failure notice", "In_Reply_To": None, "Authentication_Results": None}
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["MicrosoftExchange329e71ec@shop.example", "MAILER-DAEMON (Mail Delivery System)", "MAILER-DAEMON@mx.example"],
+)
+@pytest.mark.parametrize("original", [True, False])
+def test_a_report_is_found_whoever_writes_it_and_with_or_without_our_mail(
+    world: MailWorld, sender: str, original: bool
+) -> None:
+    port = world.port()
+    port.place_order(world.order())
+    report = BOUNCE.format(action="failed", kind="message/rfc822").replace("MAILER-DAEMON@mx.shop.example", sender)
+    if not original:
+        head, _, _ = report.partition("--b\nContent-Type: message/rfc822")
+        report = f"{head}--b--\n"
+    world.deliver(report.encode())
+    number = "DW-1-11" if original else None
+    assert [(news.reason, news.number) for news in news_of(world.round(port))] == [("bounced", number)]
+
+
+def test_plain_words_of_a_mail_server_are_found_by_the_address_that_was_written_to(world: MailWorld) -> None:
+    port = world.port()
+    port.place_order(world.order())
+    for address in ("orders@olmo.example", "my.orders@olmo.example", "orders@olmo.example.org"):
+        mail = written(f"This is the program.\n<{address}>:\nno such user", From="MAILER-DAEMON@mx.example", **BARE)
+        world.deliver(mail)
+    assert [(news.reason, news.number) for news in news_of(world.round(port))] == [("bounced", None)]
+    assert len(world.folders()["INBOX"]) == 2
+
+
 def test_mails_are_moved_to_the_archive_or_the_error_folder(world: MailWorld) -> None:
     port = world.port()
     port.place_order(world.order())
@@ -127,6 +161,18 @@ def test_mails_that_stay_are_read_once(world: MailWorld) -> None:
     assert len(world.folders()["INBOX"]) == 3
     world.deliver(written("accepted", Message_ID="<4@olmo.example>"))
     assert len(world.round(port)) == 1
+
+
+def test_a_mailbox_of_very_many_mails_is_listed_line_by_line(world: MailWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap, "MOST_LISTED", 2)
+    port = world.port(imap={"put_away": "leave"})
+    port.place_order(world.order())
+    for number in range(5):
+        world.deliver(written("accepted", Message_ID=f"<{number}@olmo.example>"))
+    assert len(world.round(port)) == 5
+    assert world.round(port) == []
+    world.deliver(written("accepted", Message_ID="<5@olmo.example>"))
+    assert [record.incoming.name for record in world.round(port)] == ["<5@olmo.example>"]
 
 
 def test_a_round_that_stops_half_way_goes_on_where_it_stopped(world: MailWorld) -> None:
@@ -168,6 +214,42 @@ def test_a_mail_that_was_renumbered_meanwhile_is_not_moved(world: MailWorld) -> 
     port.close()
 
 
+@pytest.mark.parametrize("parts", [(CONTENT,), (CONTENT, HEADERS)])
+def test_a_mail_that_the_server_does_not_give_out_holds_up_no_other_and_becomes_a_task(
+    world: MailWorld, monkeypatch: pytest.MonkeyPatch, parts: tuple[str, ...]
+) -> None:
+    port = world.port()
+    port.place_order(world.order())
+    world.deliver(written("rejected", Message_ID="<broken@olmo.example>"))
+    world.deliver(written("accepted"))
+    (broken, _) = world.folders()["INBOX"]
+    fetch = Mailbox.fetch
+
+    def refusing(mailbox: Mailbox, folder: str, uid: int, part: str = CONTENT) -> bytes | None:
+        if uid == broken and part in parts:
+            raise UnexpectedReply("mailbox: FETCH of INBOX is refused", code="imap_refused")
+        return fetch(mailbox, folder, uid, part)
+
+    monkeypatch.setattr(Mailbox, "fetch", refusing)
+    seen: list[Any] = []
+
+    def look() -> None:
+        for incoming in port.pick_up():
+            world.desk.apply(incoming, port.read)
+            port.put_away(incoming, good=True)
+            seen.append(incoming)
+
+    for _ in range(2):
+        with pytest.raises(UnexpectedReply):
+            look()
+    assert [incoming.name for incoming in seen] == ["<answer-1@olmo.example>"]
+
+    number = None if HEADERS in parts else "DW-1-11"
+    assert [(news.reason, news.number) for news in news_of(world.round(port))] == [("not_fetched", number)]
+    assert world.round(port) == []
+    assert port.fetch_order("DW-1-11").state is SupplierState.ACKNOWLEDGED
+
+
 def test_another_mail_with_the_same_message_id_is_not_believed(world: MailWorld) -> None:
     port = world.port()
     port.place_order(world.order())
@@ -198,11 +280,19 @@ def test_a_large_mail_within_the_limit_is_read(world: MailWorld) -> None:
     assert isinstance(news, OrderAcknowledged)
 
 
-def test_a_folder_that_is_not_there_is_named(world: MailWorld) -> None:
-    with pytest.raises(UnexpectedReply):
+def test_a_folder_that_is_not_there_is_named_and_counts_as_silence(world: MailWorld) -> None:
+    with pytest.raises(Unavailable, match="folder Missing can't be opened"):
         list(world.port(imap={"folder": "Missing"}).pick_up())
+    assert [call.error for call in world.calls] == ["imap_no_folder"]
     findings = world.port(imap={"folder": "Missing"}).check([])
     assert [finding.subject for finding in findings if finding.severity is Severity.ERROR] == ["folder Missing"]
+
+
+def test_a_public_providers_domain_among_the_senders_is_warned_of(world: MailWorld) -> None:
+    findings = world.port(trust={"authserv_id": "mx.shop.example", "senders": ["gmail.com", "olmo.example"]}).check([])
+    assert [(one.severity, one.subject) for one in findings if one.severity is not Severity.OK] == [
+        (Severity.WARNING, "senders gmail.com")
+    ]
 
 
 def test_without_the_name_of_our_own_server_checking_warns(world: MailWorld) -> None:

@@ -170,6 +170,20 @@ def test_the_whole_order_is_refused_with_a_reason_of_the_list_and_words_that_sta
     assert "Planted" not in json.dumps(portal.news(order))
 
 
+@pytest.mark.parametrize("remark", ["note", "note-0"])
+def test_a_remark_is_a_persons_to_read_and_its_words_stay_in_the_document(
+    portal: PortalWorld, pages: httpx.Client, order: PurchaseOrderRequest, remark: str
+) -> None:
+    fill_in(pages, portal.link(order), "answer", {remark: "only if Planted Person pays first"})
+
+    assert said(portal, order) == [(5, "accepted")]
+    assert portal.tasks(order) == ["document_unclear"]
+    query = "SELECT question, evidence FROM tasks WHERE purchase_order_id = :id"
+    (task,) = portal.inner.rows(query, id=order.purchase_order_id)
+    assert "remark" in task["question"]
+    assert "Planted" not in json.dumps(task)
+
+
 def test_an_answer_may_be_corrected_and_taken_back(
     portal: PortalWorld, pages: httpx.Client, order: PurchaseOrderRequest
 ) -> None:

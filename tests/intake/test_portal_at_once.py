@@ -13,6 +13,7 @@ from activities.delivery import OrderDelivery
 from models.contracts import PurchaseOrderRequest
 from models.exchange import DocumentKind, Drafted
 from models.suppliers import SupplierState
+from starter import portal_page
 from tests.intake.portal_world import (
     PortalWorld,
     fill_in,
@@ -71,6 +72,25 @@ def test_the_same_parcel_entered_at_once_by_two_contradicts_once(
         list(people.map(lambda name: pages.post(portal.link(order), data=form | {"tracking": name}), ("T1", "T2")))
 
     assert portal.tasks(order) == ["shipment_contradicts"]
+
+
+@pytest.mark.parametrize("limit", ["MOST_ENTRIES", "MOST_BYTES"])
+def test_whoever_has_a_link_can_not_enter_without_end(
+    portal: PortalWorld,
+    pages: httpx.Client,
+    order: PurchaseOrderRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+) -> None:
+    link = portal.link(order)
+    fill_in(pages, link, "shipped", {"tracking": "T1", "units-0": "1"})
+    monkeypatch.setattr(portal_page, limit, 2 if limit == "MOST_ENTRIES" else portal.documents(order)[0]["size"] + 1)
+
+    posted = [fill_in(pages, link, "shipped", {"tracking": f"T{place}", "units-0": "1"}) for place in (2, 3, 4)]
+
+    assert [one.status_code for one in posted] == [303, 422, 422]
+    assert "answer the mail" in posted[-1].text
+    assert len(portal.documents(order)) == 2
 
 
 def test_what_our_own_code_fails_on_is_kept_and_a_person_reads_it(

@@ -145,6 +145,7 @@ def test_a_file_may_have_ten_megabytes_and_no_more(
         ("shipped", {}, "tracking number"),
         ("shipped", {"tracking": "=cmd()|x"}, "tracking number"),
         ("shipped", {"tracking": "T1", "units-0": "x"}, "without decimals"),
+        ("shipped", {"tracking": "T1", "units-0": "0"}, "how many units"),
         ("invoice", {"invoice": "R-9"}, "its total"),
         ("invoice", {"invoice": "R-9", "total": "10", "currency": "E€"}, "three letters"),
     ],

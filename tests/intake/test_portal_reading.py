@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.exchange.told import tell
-from models.exchange import OrderAcknowledged
+from models.exchange import OrderAcknowledged, Unclear
 from models.suppliers import SupplierLine, SupplierState
 from starter.portal_entries import Answered, Entry, LineEntry, Reason, Rest, read_portal
 
@@ -35,8 +35,9 @@ def lines(draw: st.DrawFn) -> tuple[LineEntry, ...]:
 
 
 def read(entry: Entry) -> OrderAcknowledged:
-    (news,) = read_portal(entry.body()).news
+    news, *remarks = read_portal(entry.body()).news
     assert isinstance(news, OrderAcknowledged)
+    assert all(isinstance(one, Unclear) and one.reason == "remark" for one in remarks)
     return news
 
 
@@ -63,7 +64,9 @@ def test_no_word_of_a_person_is_in_the_news(said: tuple[LineEntry, ...]) -> None
     noted = tuple(one.model_copy(update={"note": "Planted Person"}) for one in said)
     entered = Answered(currency="EUR", lines=noted, note="Planted Person")
 
-    assert "Planted" not in read(Entry(number="DW-1-11", seen=0, entered=entered)).model_dump_json()
+    entry = Entry(number="DW-1-11", seen=0, entered=entered)
+
+    assert "Planted" not in read_portal(entry.body()).model_dump_json()
 
 
 def test_the_same_entry_is_the_same_bytes_and_a_later_one_is_not() -> None:

@@ -13,7 +13,7 @@ import pytest
 from activities.delivery import OrderDelivery
 from adapters.errors import AuthenticationFailed
 from models.contracts import PurchaseOrderRequest
-from models.exchange import OrderAcknowledged, PartnerNews
+from models.exchange import OrderAcknowledged, PartnerNews, Unclear
 from models.suppliers import SupplierState
 from sandbox import anyrest
 from tests.activities.world import RecordedSupplier
@@ -32,7 +32,10 @@ class Parcels:
             raise KeyError("Planted Person")
         if path_secret != "word":
             raise AuthenticationFailed("webhook: not the word")
-        return [OrderAcknowledged(number=json.loads(body)["number"], status_text=json.loads(body).get("said", ""))]
+        told = json.loads(body)
+        if "said" in told:
+            return [Unclear(number=told["number"], reason="said", detail=told["said"])]
+        return [OrderAcknowledged(number=told["number"])]
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from adapters.errors import AdapterError
 from adapters.suppliers.email.imap import Mailbox
 from adapters.suppliers.email.post import PostOffice
-from adapters.suppliers.email.profile import EmailProfile
+from adapters.suppliers.email.profile import EmailProfile, is_public
 from models.findings import Finding, Severity
 
 SMTP_REMEDY = "check host, port, starttls, username and password_env of the profile's smtp"
 IMAP_REMEDY = "check host, port, security, username and password_env of the profile's imap"
 FOLDER_REMEDY = "make the folder, or name the one that is there, as the server spells it"
+SENDERS_REMEDY = "name the supplier's own addresses in trust.senders, not the domain of its provider"
 TRUST_REMEDY = "set trust.authserv_id to the first word of Authentication-Results in mails that you receive"
 
 
@@ -58,6 +59,9 @@ def _mailbox_findings(check: _Checks, profile: EmailProfile, mailbox: Mailbox | 
 
 
 def _trust_findings(check: _Checks, profile: EmailProfile) -> Iterator[Finding]:
+    for domain in sorted(filter(is_public, profile.senders)):
+        words = "anybody has an address there, and is taken for the supplier"
+        yield check.found(Severity.WARNING, f"senders {domain}", words, SENDERS_REMEDY)
     if profile.imap is None or profile.trust.authserv_id or profile.trust.allow_listed:
         return
     yield check.found(Severity.WARNING, "senders", "no answer can be believed: each becomes a task", TRUST_REMEDY)

@@ -48,11 +48,23 @@ def take_days(text: str, *, order: Literal["dmy", "mdy"], today: date | None) ->
         return " "
 
     text = ISO.sub(lambda hit: take(hit[1], int(hit[2]), int(hit[3])), text)
-    text = NAMED.sub(lambda hit: take(hit[3], MONTHS[hit[2]], int(hit[1])), text)
+    text = NAMED.sub(lambda hit: hit[0] if _may_be_sets(hit) else take(hit[3], MONTHS[hit[2]], int(hit[1])), text)
     text = AMERICAN.sub(lambda hit: take(hit[3], MONTHS[hit[1]], int(hit[2])), text)
     first, second = (1, 3) if order == "dmy" else (3, 1)
-    text = NUMERIC.sub(lambda hit: take(hit[4], int(hit[second]), int(hit[first])), text)
+    text = NUMERIC.sub(
+        lambda hit: hit[0] if _may_be_units(hit) else take(hit[4], int(hit[second]), int(hit[first])), text
+    )
     return found, text
+
+
+def _may_be_units(hit: re.Match[str]) -> bool:
+    """Say whether "3/5" may be three of five, or "3-5" a range: then it is no day."""
+    return not hit[4] and hit[2] != "." and int(hit[1]) <= int(hit[3])
+
+
+def _may_be_sets(hit: re.Match[str]) -> bool:
+    """Say whether "5 set" may be five of something: September's short form needs a year."""
+    return hit[2] == "set" and not hit[3]
 
 
 def _day(year: str | None, month: int, day: int, today: date | None) -> date:

@@ -34,7 +34,7 @@ class Dispatch:
             raise
 
     def ask_to_cancel(self, outgoing: Outgoing) -> None:
-        """Hand over what asks to cancel. In doubt it is sent again in the next round: asked twice, it means the same."""
+        """Hand over what asks to cancel. In doubt it is sent once more in the next round: asked twice, it means the same."""
         with suppress(Doubtful):
             self._hand_over("cancel_order", outgoing)
 
@@ -55,11 +55,11 @@ class Dispatch:
         return len(waiting)
 
     def _end_repeating(self, outgoing: Outgoing, failure: AdapterError) -> None:
-        """A refused cancellation will never leave. An order had left before, which is why it was to be repeated."""
-        if outgoing.kind is DocumentKind.ORDER:
-            self._desk.sent(outgoing)
-        elif isinstance(failure, Refused):
+        """A refused cancellation will never leave. All else has left before, or twice perhaps: its answer will tell."""
+        if isinstance(failure, Refused) and outgoing.kind is not DocumentKind.ORDER:
             self._desk.withdraw(outgoing)
+        else:
+            self._desk.sent(outgoing)
 
     def _hand_over(self, operation: str, outgoing: Outgoing) -> None:
         self._post.send(operation, recipient_of(outgoing.body, self._profile), outgoing.body)

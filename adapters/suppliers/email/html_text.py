@@ -13,19 +13,34 @@ HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s
 # What mail programs put round, or before, the mail that is answered.
 QUOTES = frozenset(("gmail_quote", "yahoo_quoted", "moz-cite-prefix", "gmail_attr"))
 ENDS = frozenset(("divRplyFwdMsg", "appendonsend", "mail-editor-reference-message-container"))
+STRUCK = frozenset("s strike del".split())
+STRUCK_OUT = " (struck out) "  # words of a person's, who means something by it
 QUOTED = "\n> \n"
 END = "\n-----Original Message-----\n"
 
 
 def text_of_html(source: str) -> str:
-    """Write an HTML mail as text. What can't be parsed is no text."""
-    parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
-    try:
-        root = html.document_fromstring(source.encode("utf-8", "replace"), parser=parser)
-    except (etree.LxmlError, ValueError):
+    """Write an HTML mail as text. What can't be parsed is no text; what is too deep for that raises RecursionError."""
+    root = _parsed(source)
+    if root is None:
         return ""
     lines = (" ".join(line.split()) for line in "".join(_pieces(root)).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def shows_pictures(source: str) -> bool:
+    """Say whether an HTML mail shows a picture, wherever that lies."""
+    root = _parsed(source)
+    return root is not None and any(True for _ in root.iter("img", "svg"))
+
+
+def _parsed(source: str) -> html.HtmlElement | None:
+    # huge_tree: without it, all that lies deep would be left out without a word.
+    parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
+    try:
+        return html.document_fromstring(source.encode("utf-8", "replace"), parser=parser)
+    except (etree.LxmlError, ValueError):
+        return None
 
 
 def _pieces(element: html.HtmlElement) -> Iterator[str]:
@@ -37,6 +52,8 @@ def _pieces(element: html.HtmlElement) -> Iterator[str]:
     if element.get("id") in ENDS:
         yield END
         return
+    if element.tag in STRUCK:
+        yield STRUCK_OUT
     block = "\n" if element.tag in BLOCKS else ""
     yield block
     yield _flowing(element.text)
@@ -55,4 +72,8 @@ def _is_seen(element: html.HtmlElement) -> bool:
 
 
 def _is_quote(element: html.HtmlElement) -> bool:
-    return element.tag == "blockquote" or not QUOTES.isdisjoint((element.get("class") or "").split())
+    """Say whether it is of the mail that is answered; a writer's own paragraph that is set in has margins alone."""
+    if element.tag != "blockquote":
+        return not QUOTES.isdisjoint((element.get("class") or "").split())
+    style = element.get("style") or ""
+    return any(element.get(name) for name in ("type", "cite", "id")) or not style or "solid" in style.lower()

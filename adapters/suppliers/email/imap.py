@@ -19,10 +19,12 @@ from adapters.http import CallSink
 from adapters.suppliers.email.profile import Imap
 from models.calls import CallRecord
 
+UID = re.compile(rb"\bUID (\d+)")
 SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 CONTENT = "BODY.PEEK[]"
 HEADERS = "BODY.PEEK[HEADER]"
 IDLE_SECONDS = 60.0
+MOST_LISTED = 50_000  # UIDs on a line, of up to eleven signs each: imaplib reads no more than a million
 
 
 class Mailbox:
@@ -38,13 +40,14 @@ class Mailbox:
         self._connection: imaplib.IMAP4 | None = None
         self._selected = ""
         self._validity = 0  # of the selected folder
+        self._exists = 0  # mails in it
         self._used_at = 0.0
 
     def look(self, folder: str, above: int = 0) -> tuple[int, list[int]]:
         """Open a folder; return its UIDVALIDITY and the UIDs of its mails above one, oldest first."""
         with self._asking("SEARCH", folder) as imap:
-            validity = self._select(imap, folder, afresh=True)
-            listed = _uids(_answer(imap.uid("SEARCH", f"UID {above + 1}:*")))
+            validity = self._opened(imap, folder)
+            listed = self._listed(imap, above)
         return validity, [uid for uid in listed if uid > above]  # "n:*" always names the last one
 
     def size(self, folder: str, uid: int) -> int | None:
@@ -105,12 +108,29 @@ class Mailbox:
     def _select(self, imap: imaplib.IMAP4, folder: str, *, afresh: bool = False) -> int:
         if afresh or self._selected != folder:
             self._selected = ""
-            _answer(imap.select(_quoted(folder)))
-            self._selected = folder
+            exists = _answer(imap.select(_quoted(folder)))[-1]
+            self._selected, self._exists = folder, int(exists or 0)
         _, answer = imap.response("UIDVALIDITY")
         if answer and answer[-1]:
             self._validity = int(answer[-1])
         return self._validity
+
+    def _opened(self, imap: imaplib.IMAP4, folder: str) -> int:
+        """Open the folder that answers come to. One that can't be opened is silence: somebody must hear of it."""
+        try:
+            return self._select(imap, folder, afresh=True)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            raise Unavailable(
+                f"mailbox: folder {folder} can't be opened: is it there?", code="imap_no_folder"
+            ) from None
+
+    def _listed(self, imap: imaplib.IMAP4, above: int) -> list[int]:
+        """List UIDs from one on: on a line, or where that would be too long for imaplib, a line each."""
+        if self._exists <= MOST_LISTED:
+            return _uids(_answer(imap.uid("SEARCH", f"UID {above + 1}:*")))
+        return sorted(map(int, UID.findall(_joined(_answer(imap.uid("FETCH", f"{above + 1}:*", "(UID)"))))))
 
     @staticmethod
     def _move(imap: imaplib.IMAP4, uid: int, target: str) -> bool:
@@ -141,7 +161,7 @@ class Mailbox:
                 failure = "refused"
                 self._drop()
                 raise UnexpectedReply(f"mailbox: {operation} of {folder} is refused", code="imap_refused") from None
-            except (NotSent, AuthenticationFailed) as error:
+            except (NotSent, AuthenticationFailed, Unavailable) as error:
                 failure = error.code
                 raise
             finally:

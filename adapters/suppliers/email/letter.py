@@ -13,17 +13,22 @@ from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 
 from adapters.notifiers.smtp import one_line
-from adapters.suppliers.email.html_text import text_of_html
+from adapters.suppliers.email.html_text import shows_pictures, text_of_html
+from adapters.suppliers.email.leftovers import HARMLESS, WORD
 from adapters.suppliers.email.references import MESSAGE_ID
+from adapters.suppliers.email.words import plain
 
 MOST_PARTS = 60
 MOST_TEXT = 200_000  # characters of a part that are looked at
 MOST_HEADER = 20_000
 TRUNCATED = "X-Dropwright-Truncated"  # how large a mail was of which only the headers were read
+NOT_FETCHED = "X-Dropwright-Not-Fetched"  # which mail it is that our mail server does not give out
 MULTIPLE = re.compile(rb"multipart/|message/rfc822|message/global", re.IGNORECASE)
 MAIL_SERVERS = frozenset(("mailer-daemon", "postmaster"))
 BODIES = ("text/plain", "text/html")
+SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
+RECIPIENT_FIELDS = ("final-recipient", "original-recipient")  # RFC 3464 §2.3: "rfc822; ana@olmo.example"
 MOJIBAKE = re.compile("Ã[\x80-\xbf\u0152-\u2122]|â€")
 
 
@@ -39,6 +44,7 @@ class Report:
     status: str
     references: tuple[str, ...]
     subject: str
+    recipients: tuple[str, ...] = ()  # whom it is about
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,11 @@ class Letter:
     automatic: str  # RFC 3834's word, e.g. "auto-replied", or the header that says so
     text: str = field(repr=False)
     attachments: tuple[Attachment, ...] = ()
+    signers: frozenset[str] = frozenset()  # words by which its sender is called, plain
+    shows_more: bool = False  # than was read of it: pictures
     report: Report | None = None
     truncated: int | None = None
+    fetched: bool = True  # False: at most its headers
 
     @property
     def is_from_mail_server(self) -> bool:
@@ -89,6 +98,7 @@ def _letter(mail: Message) -> Letter:
     if not mail.keys():
         raise UnreadableMail("no_headers")
     parts = list(_parts(mail))
+    text = _text(parts)
     truncated = header(mail, TRUNCATED)
     return Letter(
         message_id=message_id_of(mail),
@@ -99,10 +109,13 @@ def _letter(mail: Message) -> Letter:
         authentication=tuple(_folded(value) for value in mail.get_all("Authentication-Results", [])),
         sent_at=sent_at(mail),
         automatic=_automatic(mail),
-        text=_text(parts),
+        text=text,
         attachments=tuple(attachments_of(mail)),
+        signers=_signers(mail),
+        shows_more=_shows_more(parts, text),
         report=_report(mail),
         truncated=int(truncated) if truncated.isdecimal() else None,
+        fetched=NOT_FETCHED not in mail,
     )
 
 
@@ -156,6 +169,13 @@ def _addresses(mail: Message, name: str) -> tuple[str, ...]:
     return tuple(address.lower() for _, address in getaddresses(values) if "@" in address)
 
 
+def _signers(mail: Message) -> frozenset[str]:
+    """Take a sender's names apart: of the person, the company, its domain. "orders" and its like name nobody."""
+    named = getaddresses([header(mail, "From")])
+    words = WORD.findall(plain(" ".join(f"{name} {address}" for name, address in named)))
+    return frozenset(word for word in words if len(word) > 2 and word not in HARMLESS)
+
+
 def _automatic(mail: Message) -> str:
     # "auto-generated" is no absence note: order systems confirm so.
     said = header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
@@ -181,6 +201,8 @@ def _parts(mail: Message) -> Iterator[Message]:
 def _is_attached(part: Message) -> bool:
     """Say whether a part is a paper. Some programs show papers in place; pictures in place are logos of signatures."""
     kind = part.get_content_maintype()
+    if part.get_content_type() in SIGNATURES:  # they say who has written, and nothing of the order
+        return False
     if part.get_content_disposition() == "attachment" or kind == "message":
         return True
     if kind == "text":
@@ -195,6 +217,14 @@ def _text(parts: list[Message]) -> str:
     if any(text.strip() for text in plain):
         return "\n".join(plain)
     return "\n".join(text_of_html(_content(part)) for part in bodies if part.get_content_type() == "text/html")
+
+
+def _shows_more(parts: list[Message], text: str) -> bool:
+    bodies = [part for part in parts if not _is_attached(part)]
+    if any(part.get_content_maintype() == "image" for part in bodies):
+        return True
+    pages = (_content(part) for part in bodies if part.get_content_type() == "text/html")
+    return not text.strip() and any(map(shows_pictures, pages))
 
 
 def _content(part: Message) -> str:
@@ -246,7 +276,13 @@ def _report(mail: Message) -> Report | None:
             original = _original(part)
     references = (*references_of(mail), *references_of(original), message_id_of(original))
     subject = header(original, "Subject") or header(mail, "Subject")
-    return Report(fields.get("action", ""), fields.get("status", ""), tuple(filter(None, references)), subject)
+    return Report(
+        action=fields.get("action", ""),
+        status=fields.get("status", ""),
+        references=tuple(filter(None, references)),
+        subject=subject,
+        recipients=tuple(fields[name] for name in RECIPIENT_FIELDS if name in fields),
+    )
 
 
 def _status_fields(part: Message) -> dict[str, str]:
@@ -255,6 +291,8 @@ def _status_fields(part: Message) -> dict[str, str]:
     for block in blocks if isinstance(blocks, list) else []:
         if isinstance(block, Message):
             found |= {name: header(block, name).lower()[:20] for name in ("action", "status") if block.get(name)}
+            named = {name: header(block, name).rpartition(";")[2] for name in RECIPIENT_FIELDS if block.get(name)}
+            found |= {name: address.strip().strip("<>").lower() for name, address in named.items()}
     return found
 
 

@@ -5,20 +5,23 @@ names an order of ours at this supplier; all others are left untouched. What is 
 server renumbers its mails, all are looked at again, and the desk knows those it has by their bytes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
+from adapters.errors import UnexpectedReply
 from adapters.suppliers.email.imap import CONTENT, HEADERS, Mailbox
-from adapters.suppliers.email.letter import TRUNCATED, Letter, UnreadableMail, read_letter
+from adapters.suppliers.email.letter import NOT_FETCHED, TRUNCATED, Letter, UnreadableMail, read_letter
 from adapters.suppliers.email.profile import EmailProfile, Imap
-from adapters.suppliers.email.reading import numbers_in
-from adapters.suppliers.email.references import numbers_of_references, numbers_of_tokens
+from adapters.suppliers.email.reading import came_back, numbers_in, numbers_of_report
 from adapters.suppliers.email.trust import is_suppliers
 from models.exchange import Incoming
 
 MOST_BYTES = 20_000_000  # of larger mails only the headers are read
 MOST_MAILS = 200  # per round
+MOST_REFUSALS = 3  # of one mail, each in another round
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,21 @@ class Pickup:
         self._remember(self._key, str(mark.settled(listed)))
         # Not ``mark.settled``: what a stopped round left open lies above its lowest open one.
         waiting = [uid for uid in listed if uid not in mark.done]
+        refused = None
         for uid in waiting[:MOST_MAILS]:
-            incoming = self._incoming(validity, uid)
+            try:
+                incoming = self._incoming(validity, uid)
+            except UnexpectedReply as refusal:  # of this mail: those behind it are read all the same
+                if self._count_refusal(validity, uid) < MOST_REFUSALS:
+                    refused = refused or refusal
+                    continue
+                incoming = self._not_fetched(validity, uid)
             if incoming is None:
                 self._note(validity, uid)
             else:
                 yield incoming
+        if refused is not None:
+            raise refused
 
     def put_away(self, incoming: Incoming, *, good: bool) -> None:
         """Move a mail away, or count it as done where it stays."""
@@ -100,6 +112,26 @@ class Pickup:
         mark = Mark.parse(self._recall(self._key))
         if mark.validity == validity:
             self._remember(self._key, str(mark.with_done(uid)))
+
+    def _count_refusal(self, validity: int, uid: int) -> int:
+        """Count the rounds in which the server would not give a mail out."""
+        key = f"{self._key}:refused"
+        known, _, listed = (self._recall(key) or "").partition(":")
+        counts = Counter(int(one) for one in listed.split(",") if one and known == str(validity))
+        counts[uid] += 1
+        newest = sorted(counts.elements())[-MOST_MAILS:]
+        self._remember(key, f"{validity}:{','.join(map(str, newest))}")
+        return counts[uid]
+
+    def _not_fetched(self, validity: int, uid: int) -> Incoming | None:
+        """Bring what there is of a mail that the server does not give out, so that a person looks for it."""
+        folder, headers = self._settings.folder, b""
+        with suppress(UnexpectedReply):
+            headers = self._mailbox.fetch(folder, uid, HEADERS) or b""
+        if headers and not self._may_be_ours(_read(headers)):
+            return None
+        body = f"{NOT_FETCHED}: mail {validity}:{uid} of {folder}\r\n".encode() + headers
+        return _picked(_read(body), body, f"{validity}:{uid}")
 
     def _incoming(self, validity: int, uid: int) -> Incoming | None:
         """Read a mail, where it is ours; of one that is too large only the headers, with a note of its size."""
@@ -121,15 +153,16 @@ class Pickup:
         """Judge by headers alone: a report of a mail server names its mail only inside."""
         if headers is None:
             return False
-        return headers.is_from_mail_server or self._is_ours(headers)
+        return headers.report is not None or headers.is_from_mail_server or self._is_ours(headers)
 
     def _is_ours(self, letter: Letter) -> bool:
         if letter.report is not None:
-            named = numbers_of_references(letter.report.references) | numbers_of_tokens(letter.report.subject)
-            return any(self._is_our_order(number) for number in named)
-        if any(is_suppliers(sender, self._profile) for sender in letter.senders):
+            named = numbers_of_report(letter)
+        elif any(is_suppliers(sender, self._profile) for sender in letter.senders):
             return True
-        return any(self._is_our_order(number) for numbers in numbers_in(letter, self._profile) for number in numbers)
+        else:
+            named = set().union(*numbers_in(letter, self._profile))
+        return any(map(self._is_our_order, named)) or (not named and came_back(letter, self._profile))
 
 
 def _picked(letter: Letter | None, body: bytes, place: str) -> Incoming:

@@ -14,6 +14,21 @@ Folder = Annotated[str, StringConstraints(pattern=r"^[ !#-\[\]-~]{1,200}$")]  # 
 Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*\.[a-z0-9-]{2,}$", max_length=253)]
 Phrase = Annotated[str, StringConstraints(min_length=2, max_length=60, to_lower=True, strip_whitespace=True)]
 
+# Providers at which anybody has an address, by the first word of their domains, and others by all of it.
+PUBLIC_NAMES = frozenset(
+    "gmail googlemail hotmail outlook live msn yahoo ymail rocketmail icloud aol gmx proton protonmail yandex".split()
+)
+PUBLIC_DOMAINS = frozenset(
+    "me.com mac.com mail.com mail.ru web.de t-online.de freenet.de arcor.de orange.fr wanadoo.fr free.fr sfr.fr "
+    "laposte.net libero.it virgilio.it tiscali.it alice.it tin.it telefonica.net terra.es btinternet.com comcast.net "
+    "qq.com foxmail.com 163.com 126.com yeah.net sina.com sohu.com naver.com zoho.com fastmail.com hey.com".split()
+)
+
+
+def is_public(domain: str) -> bool:
+    """Say whether anybody may have an address of a domain, so that it names no company."""
+    return domain.lower() in PUBLIC_DOMAINS or domain.lower().partition(".")[0] in PUBLIC_NAMES
+
 
 class Smtp(StrictContract):
     """Where purchase orders are handed over: submission, with STARTTLS unless it is turned off."""
@@ -52,7 +67,7 @@ class Imap(StrictContract):
 class Trust(StrictContract):
     """Whose mails are believed. ``senders`` name the supplier; each mail must also be shown to be theirs."""
 
-    senders: tuple[MailAddress | Domain, ...] = ()  # addresses or domains; none: the domain that orders go to
+    senders: tuple[MailAddress | Domain, ...] = ()  # addresses or domains; none: where orders go, see ``senders`` below
     authserv_id: str | None = Field(default=None, min_length=1, max_length=253)  # of our own mail server's results
     allow_listed: tuple[MailAddress, ...] = ()  # believed without proof: anybody can write such a From
 
@@ -95,8 +110,12 @@ class EmailProfile(StrictContract):
 
     @property
     def senders(self) -> frozenset[str]:
-        """Addresses and domains of the supplier, in lower case."""
-        named = self.trust.senders or (self.to.rpartition("@")[2],)
+        """Addresses and domains of the supplier, in lower case: those named, else the domain that orders go to.
+
+        Of a public provider's domain only the address itself is the supplier's.
+        """
+        domain = self.to.rpartition("@")[2]
+        named = self.trust.senders or ((self.to if is_public(domain) else domain),)
         return frozenset(one.lower() for one in named)
 
     @property

@@ -10,7 +10,13 @@ from contextlib import suppress
 from hashlib import sha256
 
 from adapters.suppliers.email.attached import UncertainTable, foreign, read_table
-from adapters.suppliers.email.classify import Meaning, Verdict, classify, is_absence
+from adapters.suppliers.email.classify import (
+    Meaning,
+    Verdict,
+    classify,
+    is_absence,
+    speaks_of_one_article,
+)
 from adapters.suppliers.email.letter import Attachment, Letter, Report, UnreadableMail, read_letter
 from adapters.suppliers.email.profile import EmailProfile
 from adapters.suppliers.email.quoting import reply_of
@@ -38,6 +44,7 @@ LinesOf = Callable[[str], Sequence[SupplierLine]]
 MailOf = Callable[[str], bytes]
 FORWARDED = re.compile(r"^\s*(fwd?|wg|rv|tr|i|inoltro)\s*:", re.IGNORECASE)
 ON_ITS_WAY = frozenset(("delayed", "delivered", "relayed", "expanded"))  # RFC 3464 §2.3.3: all but "failed"
+ORDER_ANSWERS = frozenset((Meaning.ACCEPTED, Meaning.REJECTED, Meaning.BACKORDERED, Meaning.SHIPPED))
 # What a paper may contradict, or say instead.
 OTHERS_SAY = frozenset((Meaning.ACCEPTED, Meaning.REJECTED, Meaning.BACKORDERED, Meaning.EMPTY, Meaning.ATTACHED))
 
@@ -52,7 +59,7 @@ def read_mail(body: bytes, *, profile: EmailProfile, lines_of: LinesOf, order_ma
     except UnreadableMail as unreadable:
         return Reading(kind=DocumentKind.MAIL, refused=str(unreadable))
     news = _news(letter, profile, lines_of, order_mail_of)
-    return Reading(kind=DocumentKind.MAIL, news=(news,) if news else (), control=control_of(letter.message_id))
+    return Reading(kind=DocumentKind.MAIL, news=tuple(news), control=control_of(letter.message_id))
 
 
 def control_of(message_id: str) -> int | None:
@@ -71,32 +78,71 @@ def numbers_in(letter: Letter, profile: EmailProfile) -> list[set[str]]:
     return [numbers for numbers in marks if numbers]
 
 
-def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf, order_mail_of: MailOf) -> PartnerNews | None:
+def numbers_of_report(letter: Letter) -> set[str]:
+    """Read which of our orders a mail server's report is about: by the mail that came back, or else by its words."""
+    if letter.report is None:
+        return set()
+    named = numbers_of_references(letter.report.references) or numbers_of_tokens(letter.report.subject)
+    return named or numbers_of_text(letter.text)
+
+
+def came_back(letter: Letter, profile: EmailProfile) -> bool:
+    """Say whether a mail server speaks of a mail to this supplier, though it may not say of which."""
+    where = {address.lower() for address in (profile.to, profile.test_to) if address}
+    if letter.report is not None and letter.report.recipients:
+        return not where.isdisjoint(letter.report.recipients)
+    if letter.report is None and not letter.is_from_mail_server:
+        return False
+    return any(re.search(rf"(?<![\w.+-]){re.escape(address)}(?![\w-]|\.\w)", letter.text.lower()) for address in where)
+
+
+def _news(letter: Letter, profile: EmailProfile, lines_of: LinesOf, order_mail_of: MailOf) -> Sequence[PartnerNews]:
     if letter.report is not None:
-        return _returned(letter.report)
+        return _returned(letter, letter.report)
     # All marks together: an order named in the subject and another in the address is nobody's guess to make.
     marks = numbers_in(letter, profile)
     named = {number for numbers in marks for number in numbers}
     number = next(iter(named)) if len(named) == 1 else None
+    if not letter.fetched:
+        return [Unclear(number=number, reason="not_fetched")]
     if letter.is_from_mail_server:
-        return Unclear(number=number, reason="bounced")
+        return [Unclear(number=number, reason="bounced")]
     doubt = doubt_about(letter, profile)
     if letter.automatic == "auto-replied" or is_absence(letter.subject):
-        return OrderReceived(number=number) if number and not doubt else None
+        return _by_itself(number, _verdict(letter, profile)) if number and not doubt else []
     problem = doubt or _problem(letter, named)
     if problem or number is None:
-        return Unclear(number=number, reason=problem or "no_order_named")
-    verdict = classify(
+        return [Unclear(number=number, reason=problem or "no_order_named")]
+    verdict = _verdict(letter, profile)
+    if verdict.meaning in ORDER_ANSWERS and speaks_of_one_article(reply_of(letter.text)) and len(lines_of(number)) > 1:
+        return [Unclear(number=number, reason="one_article")]
+    if verdict.meaning is Meaning.EMPTY and letter.shows_more and not letter.attachments:
+        return [Unclear(number=number, reason="attachment", detail="shown in place")]
+    order_mail = order_mail_of(number)
+    attached = foreign(letter.attachments, order_mail)
+    if attached and verdict.meaning in OTHERS_SAY:
+        return [_of_table(number, verdict, _filled_in(letter, attached, order_mail, profile), len(attached))]
+    shipped = [OrderShipped(number=number, parcels=tuple(_parcels(verdict)))] if verdict.trackings else []
+    if verdict.meaning is Meaning.SHIPPED:
+        return shipped
+    return [_told(number, verdict, lines_of), *shipped]
+
+
+def _verdict(letter: Letter, profile: EmailProfile) -> Verdict:
+    return classify(
         reply_of(letter.text),
         profile=profile,
         written_at=letter.sent_at,
         cancelling=asks_to_cancel(letter.references),
+        signers=letter.signers,
     )
-    order_mail = order_mail_of(number)
-    attached = foreign(letter.attachments, order_mail)
-    if attached and verdict.meaning in OTHERS_SAY:
-        return _of_table(number, verdict, _filled_in(letter, attached, order_mail, profile), len(attached))
-    return _told(number, verdict, lines_of)
+
+
+def _by_itself(number: str, verdict: Verdict) -> Sequence[PartnerNews]:
+    """Take an absence note for a sign of receipt. One that is as plain as an answer is none: a person looks."""
+    if verdict.meaning in (Meaning.EMPTY, Meaning.UNCLEAR, Meaning.ATTACHED):
+        return [OrderReceived(number=number)]
+    return [Unclear(number=number, reason="automatic")]
 
 
 def _problem(letter: Letter, named: set[str]) -> str:
@@ -110,14 +156,14 @@ def _problem(letter: Letter, named: set[str]) -> str:
     return "" if named else "no_order_named"
 
 
-def _returned(report: Report) -> PartnerNews | None:
+def _returned(letter: Letter, report: Report) -> Sequence[PartnerNews]:
     """Read what a mail server says: that a mail has failed needs somebody, and so does what says nothing known."""
     if report.action in ON_ITS_WAY:
-        return None
-    named = numbers_of_references(report.references) or numbers_of_tokens(report.subject)
+        return []
+    named = numbers_of_report(letter)
     number = next(iter(named)) if len(named) == 1 else None
     status = report.status if re.fullmatch(r"\d\.\d{1,3}\.\d{1,3}", report.status) else ""
-    return Unclear(number=number, reason="bounced", detail=f"status {status}" if status else "")
+    return [Unclear(number=number, reason="bounced", detail=f"status {status}" if status else "")]
 
 
 def _filled_in(
@@ -157,8 +203,6 @@ def _told(number: str, verdict: Verdict, lines_of: LinesOf) -> PartnerNews:
             return OrderReceived(number=number)
         case Meaning.CANCELLED | Meaning.TOO_LATE:
             return CancelAnswered(number=number, cancelled=verdict.meaning is Meaning.CANCELLED)
-        case Meaning.SHIPPED:
-            return OrderShipped(number=number, parcels=tuple(_parcels(verdict)))
         case Meaning.REJECTED:
             return OrderAcknowledged(number=number, state=SupplierState.CANCELLED, status_text="rejected by mail")
         case Meaning.BACKORDERED:

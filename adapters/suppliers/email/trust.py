@@ -3,6 +3,7 @@
 Only the topmost Authentication-Results of our own server count: what stands further down may have come with the mail.
 """
 
+import re
 from collections.abc import Iterator
 
 import authres.dmarc
@@ -14,6 +15,7 @@ from adapters.suppliers.email.profile import EmailProfile
 # The property that names who was found, per method that can show it.
 SHOWS = {"dkim": ("header", "d"), "spf": ("smtp", "mailfrom"), "dmarc": ("header", "from")}
 MOST_RESULTS = 4_000  # characters
+_NAME = re.compile(r'\s*(?:\([^()]*\)\s*)*"?([^\s;("]+)')
 _METHODS = FeatureContext(authres.dmarc)
 
 
@@ -49,10 +51,18 @@ def _passed(letter: Letter, authserv_id: str) -> Iterator[str]:
         try:
             header = _METHODS.parse_value(value[:MOST_RESULTS])
         except (AuthResError, RecursionError):  # of comments within comments
+            if _may_be_of(value, authserv_id):
+                return  # what it says nobody knows; those below may have come with the mail
             continue
         if str(header.authserv_id).lower() == authserv_id.lower():
             yield from _domains(header)
             return
+
+
+def _may_be_of(value: str, authserv_id: str) -> bool:
+    """Say whether results that can't be read may be our own server's: a sender can make it write such."""
+    name = _NAME.match(value)
+    return name is None or name[1].lower() == authserv_id.lower()
 
 
 def _domains(header: authres.AuthenticationResultsHeader) -> Iterator[str]:

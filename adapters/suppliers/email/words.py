@@ -86,28 +86,31 @@ PHRASES: dict[str, dict[str, str]] = {
             "but, however, except, instead, alternative*, only, partial*, partly, price*, rest, remaining, some, "
             "unless, subject to, pending, one of, half, would, could, if, change*, different, substitut*, will "
             "be, to be confirmed, soon, shortly, tomorrow, wait*, await*, check*, review*, please, replac*, "
-            "other*, earlier, previous, piece*, pcs, first, second"
+            "other*, earlier, previous, piece*, pcs, first, second, an article, an item, a product, many articles, many "
+            "items, many products"
         ),
         "de": (
             "aber, jedoch, außer, nur, teil*, statt, stattdessen, alternativ*, preis*, einige, sobald, "
             "vorbehaltlich, falls, sondern, geändert*, ersatz*, wird bestätigt, werden bestätigt, in kürze, "
-            "demnächst, prüf*, geprüft, warte*, klär*, bitte, ersetz*, andere*, vorherige*, stück*, erste*, "
-            "zweite*, melden uns"
+            "demnächst, prüf*, geprüft, warte*, klären, klärt, klärung*, geklärt, bitte, ersetz*, andere*, "
+            "vorherige*, stück*, erste*, zweite*, melden uns, ein artikel, einen artikel, ein produkt, "
+            "viele artikel, viele produkte"
         ),
         "es": (
             "pero, salvo, excepto, solo, parcial*, en lugar, alternativ*, precio*, algun*, resto, pendiente de "
             "pago, sustitu*, será, serán, en breve, pronto, revis*, verific*, esper*, por favor, reemplaz*, otr*, "
-            "anterior*, unidad*, primer*, segund*"
+            "anterior*, unidad*, primer*, segund*, un artículo, un producto, muchos artículos, muchos productos"
         ),
         "fr": (
             "mais, sauf, seulement, partiel*, à la place, alternativ*, prix, certain*, reste, sous réserve, "
             "remplac*, sera, seront, prochainement, bientôt, vérifi*, attend*, attente, veuillez, s'il vous "
-            "plaît, svp, autre*, précédent*, pièce*, premier*, première*"
+            "plaît, svp, autre*, précédent*, pièce*, premier*, première*, un article, un produit, des articles, des "
+            "produits, beaucoup d'articles, beaucoup de produits"
         ),
         "it": (
             "ma, tranne, soltanto, parzial*, invece, alternativ*, prezz*, alcun*, resto, salvo, sostitu*, sarà, "
             "saranno, a breve, presto, verific*, controll*, attend*, attesa, per favore, si prega, altr*, "
-            "precedent*, pezz*, second*, primo, prima parte"
+            "precedent*, pezz*, second*, primo, prima parte, un articolo, un prodotto, degli articoli, dei prodotti"
         ),
     },
     # What makes a refusal less than final.
@@ -160,6 +163,22 @@ PHRASES: dict[str, dict[str, str]] = {
         "es": "ver adjunto, adjunto, adjunta, adjuntamos, confirmación de pedido, confirmación",
         "fr": "voir pièce jointe, en pièce jointe, ci-joint, ci-jointe, confirmation de commande",
         "it": "vedi allegato, in allegato, allegato, conferma d'ordine, conferma",
+    },
+    # What nobody says of good news.
+    "regret": {
+        "en": "unfortunately, regret, sorry, afraid",
+        "de": "leider, bedauern, leid",
+        "es": "lamentablemente, desgraciadamente, lamentamos, sentimos",
+        "fr": "malheureusement, désolé*, regrettons",
+        "it": "purtroppo, dispiace, spiacenti",
+    },
+    # One of the articles: of an order for several, nobody knows which.
+    "singular": {
+        "en": "article, item, product",
+        "de": "der artikel, dieser artikel, den artikel, diesen artikel, das produkt, dieses produkt",
+        "es": "artículo, producto",
+        "fr": "article, produit",
+        "it": "articolo, prodotto",
     },
     # Subjects of answers that nobody has written.
     "absent": {
