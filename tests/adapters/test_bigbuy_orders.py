@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.errors import AccountHold, Doubtful, NotSent, Refused, Throttled
+from adapters.errors import AccountHold, Doubtful, NotSent, Refused, Throttled, UnexpectedReply
 from adapters.http import HttpApi
 from adapters.suppliers.bigbuy.adapter import PLUGIN, BigBuy, build
 from dropwright.testing.contract import CUSTOMER
@@ -98,6 +98,17 @@ def test_an_order_over_two_warehouses_becomes_two_of_theirs_and_stays_one_of_our
     status = ports(version).fetch_order(placed.supplier_number)
     assert status.state is SupplierState.ACKNOWLEDGED
     assert first["order_number"] in status.status_text
+
+
+def test_once_an_order_is_made_nothing_more_is_asked_that_could_fail(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.suppliers.bigbuy.feeds.LASTING", -1.0)  # the price list is always too old
+    calls = list[CallRecord]()
+    supplier = Supplier.model_validate(settings(url, "2"))
+    port = build(settings=supplier, supplier_id="bigbuy", secrets=lambda _n: DEFAULT_TOKEN, sink=calls.append)
+    unnamed = (SupplierLine(ean=EANS[NEAR], quantity=1),)  # without a reference: the list says which it is
+    port.place_order(order().model_copy(update={"lines": unnamed}))
+    port.close()
+    assert calls[-1].operation == "order/create/multishipping"
 
 
 def test_stock_that_moves_between_check_and_create_splits_the_order_all_the_same(ports: Ports, url: str) -> None:
@@ -268,6 +279,14 @@ def test_a_check_without_an_answer_orders_nothing_and_may_be_repeated(ports: Por
     with pytest.raises(NotSent):
         ports("2").place_order(order())
     assert books(url) == []
+
+
+def test_a_check_that_nobody_can_read_is_told_as_a_change_and_not_as_silence(ports: Ports, url: str) -> None:
+    rule = {"operation": "order/check", "kind": "invalid_json", "times": 1}
+    HTTP.post(f"{url}/_sandbox/faults", json={"rules": [rule]}).raise_for_status()
+    with pytest.raises(NotSent) as caught:
+        ports("2").place_order(order())
+    assert isinstance(caught.value.__cause__, UnexpectedReply)
 
 
 def test_a_check_that_took_all_the_time_there_was_orders_nothing(ports: Ports, url: str) -> None:

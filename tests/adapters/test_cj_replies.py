@@ -55,6 +55,15 @@ def test_an_order_id_alone_is_a_draft_too() -> None:
     assert (draft.order_id, draft.status) == ("210711100018655344", "")
 
 
+def test_an_order_without_a_way_to_ship_is_a_persons() -> None:
+    draft = replies.read_creation("create", envelope(200, data={**PLACED, "logisticsMiss": True}))
+    assert draft is not None
+    assert (draft.state, draft.text) == (SupplierState.UNKNOWN, "intercepted: no way to ship")
+    fine = replies.read_creation("create", envelope(200, data={**PLACED, "logisticsMiss": False}))
+    assert fine is not None
+    assert not fine.intercepted
+
+
 def test_an_intercepted_order_names_the_codes_and_is_a_persons() -> None:
     reasons = [{"code": 1001, "message": CUSTOMER.address1}, {"code": "", "message": "?"}]
     draft = replies.read_creation("create", envelope(200, data={**PLACED, "interceptOrderReasons": reasons}))
@@ -117,6 +126,21 @@ def test_a_throttled_call_and_a_spent_quota_are_waited_for_differently() -> None
 @pytest.mark.parametrize("message", ["Order number already exists", "repeat order", "duplicate orderNumber"])
 def test_a_number_that_may_be_taken_is_looked_up(message: str) -> None:
     assert replies.read_creation("create", envelope(1603000, message)) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "word"),
+    [
+        (1602000, "Variant does not exist", "product_error"),
+        (1602001, "The product doesn't exist", "product_error"),
+        (1605000, "Logistics not exist", "shipping_cost_code_error"),
+        (1603000, "Order create fail, logistic does not exist", "1603000"),
+    ],
+)
+def test_what_does_not_exist_is_no_number_that_exists(code: int, message: str, word: str) -> None:
+    with pytest.raises(Refused) as caught:
+        replies.read_creation("create", envelope(code, message))
+    assert caught.value.code == word
 
 
 @pytest.mark.parametrize(
@@ -192,6 +216,8 @@ def test_a_draft_for_another_place_or_with_other_articles_is_not_the_same_order(
     detail = {"shippingAddress": CUSTOMER.address1, "shippingCountryCode": "ES", "productList": listed}
     assert replies.same_order(detail, ORDER)
     assert not replies.same_order({**detail, "shippingAddress": "elsewhere"}, ORDER)
+    assert not replies.same_order({**detail, "shippingZip": "28999"}, ORDER)
+    assert not replies.same_order({**detail, "shippingAddress2": "Door 5"}, ORDER)
     assert not replies.same_order({**detail, "productList": listed[:1]}, ORDER)
 
 

@@ -238,6 +238,13 @@ def test_a_webhook_about_nobodys_order_says_nothing() -> None:
             news(strange)
 
 
+def test_a_hint_about_another_shops_order_says_nothing() -> None:
+    for reference in ("#1001", "<b>", 4711):  # ours are never written so
+        assert news({"reference": reference}, trusted=False) == []
+    with pytest.raises(UnexpectedReply):
+        news({"reference": ["DW-1-11"]}, trusted=False)
+
+
 def test_without_a_webhook_secret_orders_go_on_and_webhooks_are_refused(url: str) -> None:
     secrets = {"ACME_TOKEN": DEFAULT_TOKEN}
     described = generic_rest.settings(url, generic_rest.by_look_up())

@@ -86,6 +86,12 @@ def test_a_rule_means_for_an_order_and_for_a_question(
         ("fetch_order", 422, '{"errors": [{"code": "OUT_OF_STOCK"}]}', UnexpectedReply, "http_422"),
         ("fetch_order", 403, "", AuthenticationFailed, "AuthenticationFailed"),
         ("fetch_order", 404, "<html>", Refused, "order_not_found"),
+        ("find_order", 404, "", Refused, "order_not_found"),
+        ("find_order", 404, '{"error": "unknown"}', Refused, "order_not_found"),
+        ("find_order", 404, "<html><h1>404 Not Found</h1>", UnexpectedReply, "http_404"),
+        ("find_order", 404, "404 page not found", UnexpectedReply, "http_404"),
+        ("fetch_stock", 404, "<html>", UnexpectedReply, "http_404"),
+        ("quote_shipping", 404, "<html>", UnexpectedReply, "http_404"),
         ("fetch_order", 200, "", UnexpectedReply, "not_json"),
         ("fetch_order", 409, '{"errors": [{"code": "ALREADY_SHIPPED"}]}', UnexpectedReply, "http_409"),
         ("cancel_order", 409, '{"errors": [{"code": "ALREADY_SHIPPED"}]}', Refused, "too_late"),
@@ -216,6 +222,21 @@ def test_no_cent_is_lost(amounts: str, said: Any, amount: str) -> None:
     placed = place(profile, 202, text)
     assert placed.total is not None
     assert placed.total.amount == Decimal(amount)
+
+
+def test_a_list_that_has_another_name_now_is_not_taken_for_an_empty_one() -> None:
+    operations = PROFILE.operations
+    assert operations.fetch_stock is not None
+    assert operations.quote_shipping is not None
+    renamed = {"items": [{"gtin": "1", "available": {"units": 5}}]}
+    for read in (
+        lambda document: replies.read_stock(PROFILE, operations.fetch_stock, document),
+        lambda document: replies.read_quotes(PROFILE, operations.quote_shipping, document),
+        lambda document: feeds.read_page(PROFILE.feeds[FeedKind.STOCK], document, feeds.Place())[0].rows,
+    ):
+        assert not read({"data": []})
+        with pytest.raises(UnexpectedReply):
+            read(renamed)
 
 
 def test_a_cursor_that_never_ends_is_not_followed() -> None:

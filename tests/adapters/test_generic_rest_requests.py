@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +115,24 @@ def test_a_list_in_a_query_becomes_several_parameters_and_null_none() -> None:
         ("ids[]", "2"),
         ("all", "true"),
     ]
+
+
+def test_every_line_of_an_order_is_in_a_form() -> None:
+    call = Call(
+        path="/x",
+        form={"sku[]": "{{ order.lines | map(attribute='ean') | list }}", "po": "{{ order.number }}"},
+    )
+    prepared = calls.prepare("place_order", call, calls.about_order(order()))
+    request = httpx.Request("POST", "https://supplier.example/x", **prepared.body)
+    assert request.content == b"sku%5B%5D=8437000000006&sku%5B%5D=8437000000013&po=DW-1-11"
+
+
+@pytest.mark.parametrize("path", ["orders:place", "/orders:place", "{{ eans[0] }}:place"])
+def test_a_path_is_below_the_base_url_whatever_it_looks_like(path: str) -> None:
+    prepared = calls.prepare("x", Call(path=path), calls.about_stock(["orders"]))
+    client = httpx.Client(base_url="https://supplier.example/api")
+    assert str(client.build_request("POST", prepared.path).url) == "https://supplier.example/api/orders:place"
+    client.close()
 
 
 def test_an_order_that_a_template_does_not_fit_never_leaves_and_is_not_quoted_in_the_message() -> None:

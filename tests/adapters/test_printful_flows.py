@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from adapters.errors import AccountHold, AuthenticationFailed, Doubtful, NotSent, Refused
+from adapters.errors import AccountHold, AuthenticationFailed, Doubtful, NotSent, Refused, UnexpectedReply
 from adapters.suppliers.printful.adapter import Printful, build
 from dropwright.testing.contract import CUSTOMER, MADRID
 from models.suppliers import Cancellation, LookupVerdict, SupplierLine, SupplierOrder, SupplierState
@@ -90,6 +90,39 @@ def test_a_draft_that_took_all_the_time_there_was_is_not_confirmed_any_more(url:
 
     assert caught.value.code == "out_of_time"
     assert ledger(url)["orders"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"address": CUSTOMER.model_copy(update={"address1": "2 Other Lane"})},
+        {"address": CUSTOMER.model_copy(update={"postal_code": "28002"})},
+        {"quote_id": "EXPRESS"},
+        {"lines": (SupplierLine(ean=FIRST, quantity=1),)},
+    ],
+)
+def test_a_draft_that_is_no_longer_what_is_wanted_is_never_confirmed(
+    url: str, port: Printful, changes: dict[str, Any]
+) -> None:
+    sandbox(url, refuse=[402, "PaymentRequired", "No billing method"])
+    with pytest.raises(AccountHold):
+        port.place_order(order())
+    sandbox(url, refuse=None)
+    with pytest.raises(Refused) as caught:
+        port.place_order(order().model_copy(update=changes))
+    assert caught.value.code == "draft_differs"
+    assert ledger(url)["orders"] == []
+    assert port.place_order(order()).state is SupplierState.ACKNOWLEDGED
+
+
+def test_a_page_of_some_web_server_does_not_prove_that_there_is_no_order(url: str, port: Printful) -> None:
+    port.place_order(order())
+    rule = {"operation": "GET /orders/@", "kind": "error", "status": 404}
+    HTTP.post(f"{url}/_sandbox/faults", json={"rules": [rule]}).raise_for_status()
+    with pytest.raises(UnexpectedReply):
+        port.find_order(order())
+    with pytest.raises(Doubtful):
+        port.place_order(order())
 
 
 def test_a_draft_that_is_refused_orders_nothing(url: str, port: Printful) -> None:

@@ -66,6 +66,13 @@ def test_a_tracking_number_that_can_not_be_read_is_never_guessed_at() -> None:
     assert replies.UNREADABLE_TRACKING in told.status_text
 
 
+def test_null_is_an_empty_list() -> None:
+    told = replies.order_status(order(shipments=None, items=None))
+    assert (told.state, told.parcels) == (SupplierState.ACKNOWLEDGED, ())
+    (parcel,) = replies.order_status(order(shipments=[{"tracking_number": "X1", "items": None}])).parcels
+    assert parcel.lines == ()
+
+
 def test_a_parcel_whose_items_are_unknown_covers_whatever_is_open() -> None:
     told = replies.order_status(order(shipments=[{"tracking_number": "X1", "items": [{"item_id": 9, "quantity": 1}]}]))
     assert told.parcels[0].lines == ()
@@ -80,6 +87,8 @@ def test_a_parcel_whose_items_are_unknown_covers_whatever_is_open() -> None:
         (400, "This shipping method is not available", Refused, "shipping_cost_code_error"),
         (402, "", AccountHold, "billing"),
         (400, "Insufficient funds in your wallet", AccountHold, "billing"),
+        (400, "Insufficient stock for item 1", Refused, "no_stock"),
+        (400, "Item 1: variant 'Leather Wallet' not found", Refused, "product_error"),
         (400, "Recipient: zip is wrong", Refused, "http_400"),
     ],
 )
@@ -142,6 +151,8 @@ def test_a_webhook_can_be_anything_and_is_never_believed(body: bytes) -> None:
         ("order_failed", {"external_id": "DW-1-11"}, ["DW-1-11"]),
         ("order_canceled", {"external_id": None}, []),
         ("stock_updated", {"external_id": "DW-1-11"}, []),
+        ("package_shipped", {"external_id": "#1001"}, []),
+        ("package_shipped", {"external_id": 1001}, []),
     ],
 )
 def test_a_webhook_says_which_order_to_read_again(kind: str, order: dict[str, Any], numbers: list[str]) -> None:

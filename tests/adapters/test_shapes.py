@@ -1,9 +1,15 @@
 import json
+from datetime import UTC, datetime
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.shape_watch import ShapeWatch
 from adapters import shapes
+from adapters.database.engine import Transaction
+from adapters.http import KEPT_BODY
+from models.calls import CallRecord
 
 ORDER = {"order": {"number": "A1", "total": 12.5, "lines": [{"ean": "4006381333931", "quantity": 2}], "note": None}}
 PRIVATE = "jane.roe@planted.example"
@@ -77,3 +83,21 @@ def test_no_value_ever_reaches_a_shape_or_a_difference(first: object, second: ob
     told = shapes.difference(shape(first), shape(second))
     assert "§" not in json.dumps([shape(first), told.as_json(), told.in_words()], ensure_ascii=False)
     assert shapes.difference(shape(first), shape(first)).as_json() == shapes.Difference().as_json()
+
+
+def test_an_answer_of_which_only_the_beginning_was_kept_is_not_said_to_have_lost_the_rest() -> None:
+    now = datetime.now(UTC)
+    cut = CallRecord(
+        system="acme",
+        operation="list",
+        method="GET",
+        url="/list",
+        request="",
+        reply=json.dumps([ORDER] * 500)[:KEPT_BODY],
+        status=200,
+        started_at=now,
+        duration_ms=1,
+    )
+    watch, nowhere = ShapeWatch(), cast("Transaction", None)
+    assert watch.keep(nowhere, "acme", [cut], now=now) == []
+    assert watch.difference(nowhere, "acme", cut).in_words() == "it is too long to be compared here"
