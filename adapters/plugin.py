@@ -93,6 +93,11 @@ def load_plugins(group: str) -> dict[str, Plugin]:
     return _load_all(entry_points(group=f"dropwright.{group}"), group)
 
 
+def load_plugin(group: str, plugin_id: str) -> Plugin | None:
+    """Load one plugin by its id; None where it is not installed. Raises PluginError where it can't be used."""
+    return _load_all(entry_points(group=f"dropwright.{group}", name=plugin_id), group).get(plugin_id)
+
+
 def _load_all(entries: Iterable[EntryPoint], group: str) -> dict[str, Plugin]:
     for collision in collisions():
         raise PluginError(collision)
@@ -120,9 +125,19 @@ def _load(entry: EntryPoint, group: str) -> Plugin:
         plugin = entry.load()
     except (Exception, SystemExit) as error:  # a package may ask for its licence as a program would
         raise PluginError(f"plugin {entry.name} of {_origin(entry)} can't be imported: {error}") from error
-    if not isinstance(plugin, Plugin) or plugin.group != group or plugin.id != entry.name:
-        raise PluginError(f"plugin {entry.name} of {_origin(entry)} is not a {group} plugin of that id")
-    return plugin
+    if wrong := _strange(plugin, entry, group):
+        raise PluginError(f"plugin {entry.name} of {_origin(entry)} is not a {group} plugin of that id: {wrong}")
+    found: Plugin = plugin
+    return found
+
+
+def _strange(plugin: object, entry: EntryPoint, group: str) -> str:
+    """Say how what an entry point names is not what it should be; "" where it is."""
+    if not isinstance(plugin, Plugin):
+        return f"{entry.value} is no Plugin, but of type {type(plugin).__name__}"
+    if plugin.group != group:
+        return f"its `group` is {plugin.group!r}"
+    return "" if plugin.id == entry.name else f"its `id` is {plugin.id!r}; give it and its entry point one name"
 
 
 def _origin(entry: EntryPoint) -> str:
@@ -136,5 +151,6 @@ __all__ = [
     "Plugin",
     "PluginError",
     "distribution_of",
+    "load_plugin",
     "load_plugins",
 ]

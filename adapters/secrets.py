@@ -9,10 +9,14 @@ Secrets = Callable[[str], str]
 class MissingSecretError(RuntimeError):
     """A credential that the configuration names is not in the environment; the message names the variable."""
 
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"the environment variable {variable} is not set, but the configuration names it")
+        self.variable = variable
+
 
 def environment_secret(name: str) -> str:
-    """Read a credential by name. Raises MissingSecretError where it is not set."""
-    value = os.environ.get(name, "")
+    """Read a credential by name, without the line break that its file ended with. Raises MissingSecretError."""
+    value = os.environ.get(name, "").rstrip("\r\n")
     if not value:
-        raise MissingSecretError(f"the environment variable {name} is not set, but the configuration names it")
+        raise MissingSecretError(name)
     return value

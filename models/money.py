@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from models.base import Contract, CurrencyCode
 
@@ -15,6 +16,14 @@ class Money(Contract):
 
     amount: Amount
     currency: CurrencyCode
+
+    @field_validator("amount", mode="before")
+    @classmethod
+    def _is_exact(cls, amount: object) -> object:
+        """Refuse a float at once: one that was figured out has digits nobody meant, and would fail on some orders only."""
+        if isinstance(amount, float):
+            raise PydanticCustomError("float_amount", "an amount is a Decimal, a whole number or a text, never a float")
+        return amount
 
     def __str__(self) -> str:
         """Write it as a person reads it: ``89.50 EUR``."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from adapters.errors import AdapterError, Refused
 from adapters.ports import SupplierPort
+from adapters.secrets import MissingSecretError
 from models.findings import Severity
 from models.orders import Address
 from models.suppliers import (
@@ -56,6 +57,10 @@ def _checked(name: str, check: Callable[[], tuple[bool | None, str]]) -> Outcome
         return Outcome(name, *check())
     except AdapterError as error:
         return Outcome(name, False, f"{type(error).__name__}: {error}")
+    except MissingSecretError as error:
+        return Outcome(name, False, str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of the adapter's; its text may hold what the account answered
+        return Outcome(name, False, f"it raises {type(error).__name__}, which is no failure that an adapter may raise")
 
 
 def _probe(account: Account) -> tuple[bool | None, str]:

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from lxml import etree
 
 from adapters.collisions import collisions
+from adapters.plugin import load_plugin
 from starter.places import project_dir
 
 NO_CHECKS = 5  # pytest's exit code where nothing was selected
@@ -37,8 +38,9 @@ class SuiteResult:
 def find_suite(plugin_id: str) -> list[Path]:
     """Find the tests of a supplier's adapter: in its own package, or, of ours, in the checkout.
 
-    Raises NoSuiteError.
+    Raises NoSuiteError, and PluginError where nothing but the tests would find the adapter: its entry point is wrong.
     """
+    load_plugin("suppliers", plugin_id)
     for entry in entry_points(group="dropwright.suppliers", name=plugin_id):
         own = _in_package(entry.module.partition(".")[0]) or list(_in_checkout(entry))
         if own:

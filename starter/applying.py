@@ -168,12 +168,23 @@ def describe(change: Change) -> str:
 
 
 def refuse_to_strand(database: Database, before: Configuration, after: Configuration) -> None:
-    """An open order whose supplier or channel is gone would fail its activities without end."""
+    """An open order whose supplier or channel is gone would fail its activities without end.
+
+    With another adapter, too: what was quoted, and the number it was placed under, mean nothing to that one.
+    """
     gone_suppliers = set(before.suppliers) - set(after.suppliers)
     gone_channels = set(before.channels) - set(after.channels)
     with database.begin() as tx:
         stranded = [name for name in sorted(gone_suppliers) if views.open_at_supplier(tx, name)]
         stranded += [name for name in sorted(gone_channels) if views.open_in_channel(tx, name)]
+        kept = sorted(set(before.suppliers) & set(after.suppliers))
+        moved = [name for name in kept if before.suppliers[name].adapter != after.suppliers[name].adapter]
+        moved = [name for name in moved if views.open_at_supplier(tx, name)]
+    if moved:
+        raise CommandFailedError(
+            f"open orders still go by the adapter of {', '.join(moved)}: configure the other one as a supplier of its own "
+            "and set enabled = false here until they have ended, or repeat with --force"
+        )
     if stranded:
         raise CommandFailedError(
             f'open orders still need {", ".join(stranded)}: set enabled = false or mode = "observe" instead, '

@@ -3,17 +3,17 @@
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from starter.console import Reporting
-from starter.logs import configure_logs
+if TYPE_CHECKING:
+    import typer
 
 INTERRUPTED = 130
+MISUSED = 2
 ORDERS, SUPPLY, PROCESSES, SETUP = "Orders", "Stock and prices", "Processes", "Setting up"
 
 
@@ -69,11 +69,16 @@ ENTRIES = {
 }
 
 
-def build_app(first_word: str = "") -> typer.Typer:
+def build_app(first_word: str = "") -> "typer.Typer":
     """Put the command line together: all of it, or where ``first_word`` names a command only that.
 
-    A command loads what it needs itself, so that nobody waits for what the others need.
+    A command loads what it needs itself, so that nobody waits for what the others need. All libraries are loaded in
+    here: a Ctrl-C meanwhile is then ``main``'s to end with.
     """
+    import typer
+
+    from starter.console import Reporting
+
     app = typer.Typer(
         cls=Reporting,
         no_args_is_help=True,
@@ -95,6 +100,8 @@ def build_app(first_word: str = "") -> typer.Typer:
 
 def prepare() -> None:
     """Say little while a command works; the worker and the API set up their own logs."""
+    from starter.logs import configure_logs
+
     configure_logs("console", "warning")
 
 
@@ -105,6 +112,8 @@ def main() -> None:
     """
     code = 1
     try:
+        _speak_any_encoding()
+        _require_text(sys.argv[1:])
         build_app(*sys.argv[1:2])()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -118,6 +127,25 @@ def main() -> None:
         except (OSError, ValueError):
             code = code or 1
     os._exit(code)
+
+
+def _speak_any_encoding() -> None:
+    """Where a terminal or a pipe has no such letter, a question mark stands for it, and nothing breaks off."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text: no database would take them."""
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            sys.stderr.write(
+                f"error: argument {number} is not UTF-8 text: type it anew, or set your terminal to UTF-8\n"
+            )
+            raise SystemExit(MISUSED) from None
 
 
 if __name__ == "__main__":

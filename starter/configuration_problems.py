@@ -214,11 +214,23 @@ def _problem(error: Any, root: Any = Configuration) -> Problem:
     if kind == "extra_forbidden":
         return _at(location, "there is no such setting", _similar_setting(location, root))
     if kind == "missing":
-        return _at(location, "is required", f"add {location[-1]} = …" if location else _LOOK_IT_UP)
+        return _at(location, "is required", _how_to_add(location, root) if location else _LOOK_IT_UP)
     if location and str(location[-1]).endswith("_env"):
         said = "names an environment variable (A-Z, 0-9 and _), never the credential itself"
         return _at(location, said, 'write its name, e.g. "BTS_TOKEN"')
     return _at(location, error["msg"].removeprefix("Value error, "), _remedy(kind, context))
+
+
+def _how_to_add(location: Location, root: Any) -> str:
+    """Show how a setting is written: a table by its heading, a table of named ones by that of one of them."""
+    kinds = [root]
+    for part in location:
+        kinds = [inner for kind in kinds for inner in _inside(kind, part)]
+    if any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds):
+        return f"add the table [{path_text(location)}]"
+    if any(get_origin(kind) is dict for kind in kinds):
+        return f"add a table [{path_text(location)}.NAME]"
+    return f"add {location[-1]} = …"
 
 
 def _bad_key(location: Location, kind: str, message: str) -> Problem:

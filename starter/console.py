@@ -27,6 +27,7 @@ from adapters.plugin import PluginError
 from adapters.secrets import MissingSecretError
 from models.base import Actor
 from models.findings import NotReadyError
+from starter.client import TemporalSettingsError
 from starter.opening import NoDatabaseError, TemporalAwayError
 from starter.search_attributes import SearchAttributesError
 from starter.settings import DATABASE_AWAY, START_DATABASE, Settings
@@ -49,6 +50,7 @@ _EXPECTED = (
     NotReadyError,
     SearchAttributesError,
     TemporalAwayError,
+    TemporalSettingsError,
     NoDatabaseError,
     NoConfigurationError,
     NotConfiguredError,

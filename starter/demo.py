@@ -50,6 +50,11 @@ class Options:
     limit: float = LIMIT_SECONDS
 
     @property
+    def stays(self) -> bool:
+        """Say whether everything stays up at the end."""
+        return self.live and not self.exit
+
+    @property
     def live(self) -> bool:
         """Say whether somebody watches in a terminal."""
         return sys.stdout.isatty() and not self.as_json and os.environ.get("TERM") != "dumb"
@@ -120,7 +125,7 @@ async def _perform(options: Options, stack: Stack, folder: Path, told: PlainLine
         report, story = await _play(options, world, screen, told.started)
         screen.close()
         _publish(options, report, told)
-        print("\n".join(summary(world, story, report)), file=told.stream, flush=True)
+        print("\n".join(summary(world, story, report, stays=options.stays)), file=told.stream, flush=True)
         await _stay_up(options, told)
         return 1 if report.problems else 0
     finally:
@@ -203,7 +208,7 @@ def _publish(options: Options, report: Report, told: PlainLines) -> None:
 
 async def _stay_up(options: Options, told: PlainLines) -> None:
     """Keep everything running for whoever looks around; Ctrl-C then is the ordinary end."""
-    if options.live and not options.exit:
+    if options.stays:
         told.tell("everything stays up until Ctrl-C")
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()

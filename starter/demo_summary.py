@@ -13,6 +13,7 @@ from starter.demo_story import CHANNELS, LABELS, OLMO, Story
 from starter.demo_world import World
 
 PROSE_WIDTH = 78
+ENDS_NOW = "It ends now. In a terminal and without --exit it stays up until Ctrl-C, to look around in."
 WAITING_FOR_PEOPLE = "NeedsAttention=true"
 
 
@@ -36,8 +37,8 @@ def environment_file(world: World) -> Path:
     return path
 
 
-def summary(world: World, story: Story, report: Report) -> list[str]:
-    """Write what happened, the numbers, and where to look next."""
+def summary(world: World, story: Story, report: Report, *, stays: bool) -> list[str]:
+    """Write what happened, the numbers, and where to look next: there is something to look at only where all ``stays``."""
     return [
         "",
         *(textwrap.fill(sentence, PROSE_WIDTH) for sentence in _what_happened(story, report)),
@@ -45,7 +46,7 @@ def summary(world: World, story: Story, report: Report) -> list[str]:
         "",
         *_who_got_what(story),
         "",
-        *_where_to_look(world, story),
+        *(_where_to_look(world, story) if stays else [ENDS_NOW]),
     ]
 
 

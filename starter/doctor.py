@@ -51,9 +51,15 @@ async def examine(settings: Settings, database: Database, manner: Manner) -> lis
     manner.progress("Temporal")
     findings += await _temporal(configuration, fix=manner.fix)
     if configuration is not None:
-        findings += await asyncio.to_thread(_examine_outside, database, configuration, manner)
+        findings += _without(findings, await asyncio.to_thread(_examine_outside, database, configuration, manner))
         findings += await asyncio.to_thread(_examine_records, database)
     return findings
+
+
+def _without(before: Iterable[Finding], findings: Iterable[Finding]) -> list[Finding]:
+    """Leave out what was said before, such as a credential that is not set."""
+    said = {(one.area, one.subject, one.message) for one in before}
+    return [one for one in findings if (one.area, one.subject, one.message) not in said]
 
 
 async def _temporal(configuration: Configuration | None, *, fix: bool) -> list[Finding]:
@@ -109,10 +115,14 @@ def _built(area: str, build: Callable[[str], Port], name: str) -> tuple[Port | N
     """Build a port; None, with the finding, where it can't be."""
     try:
         return build(name), []
-    except MissingSecretError:  # found before
-        return None, []
+    except MissingSecretError as error:
+        return None, [readiness.missing_secret(area, error.variable)]
     except (ValueError, NotConfiguredError) as error:
-        return None, [_error(area, "settings", str(error), "correct it, then run `dropwright config apply`")]
+        return None, [_error(area, "settings", str(error.args[0]), "correct it, then run `dropwright config apply`")]
+    except PluginError:  # found before
+        return None, []
+    except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the findings about everything else
+        return None, [_failed(area, "settings", error)]
 
 
 def _checked(area: str, port: Port | None, check: Callable[[Port], list[Finding]]) -> list[Finding]:
@@ -122,9 +132,10 @@ def _checked(area: str, port: Port | None, check: Callable[[Port], list[Finding]
         return check(port)
     except AdapterError as error:
         return [_error(area, "check", str(error), "see the adapter's documentation, then run doctor again")]
+    except MissingSecretError as error:
+        return [readiness.missing_secret(area, error.variable)]
     except Exception as error:  # noqa: BLE001 - a plugin's bug must not hide the findings about everything else
-        remedy = "report it to whoever made the plugin"
-        return [_error(area, "check", f"the plugin failed ({type(error).__name__})", remedy)]
+        return [_failed(area, "check", error)]
 
 
 def _feed(outside: Outside, supplier: str, name: str, feed: Feed) -> Finding | None:
@@ -197,6 +208,11 @@ def _examine_records(database: Database) -> list[Finding]:
             Finding(area="mail", severity=Severity.WARNING, subject="outbox", message=message, remedy=remedy)
         )
     return findings
+
+
+def _failed(area: str, subject: str, error: Exception) -> Finding:
+    remedy = "report it to whoever made the plugin"
+    return _error(area, subject, f"the plugin failed ({type(error).__name__})", remedy)
 
 
 def _error(area: str, subject: str, message: str, remedy: str) -> Finding:

@@ -4,21 +4,38 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import typer
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from adapters.database import notes
 from adapters.database.commands import CommandOutcome
 from adapters.database.engine import Database
 from adapters.database.views import OrderRecord
+from models.base import Reference
 from models.commands import Command, CommandName
 from starter.console import CommandFailedError, print_table, say, write_json
 from starter.opening import connect_temporal
 from starter.overrides import Outcome, Target, batch, send_command
 
 PENDING_EXIT = 3
+_OPTIONS = {  # of a command's fields
+    "extend_by": "--by",
+    "wait_for": "--for",
+    "tracking_number": "--tracking",
+    "carrier": "--carrier",
+    "supplier_number": "--number",
+    "command_id": "--command-id",
+    "province_code": "--state",
+    "country_code": "--country",
+    "postal_code": "--postal-code",
+}
+_FORMS = {
+    constraint.pattern: "letters, digits, spaces and _ . / # -, at most 60, a letter or digit first"
+    for constraint in get_args(Reference)
+    if isinstance(constraint, StringConstraints)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +67,28 @@ def build(name: CommandName, manner: Manner, **fields: Any) -> Command:
 
 
 def wrong_fields(error: ValidationError) -> str:
-    """Name each wrong field, never its value: that may be personal."""
+    """Name each wrong field as it is typed, with what it takes, never its value: that may be personal."""
     problems = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in problems)
+    return "; ".join(f"{_typed_as(one['loc'])}: {_takes(one)}" for one in problems)
+
+
+def _typed_as(location: tuple[str | int, ...]) -> str:
+    name = ".".join(map(str, location))
+    return _OPTIONS.get(name, name) or "it"
+
+
+def _takes(problem: Any) -> str:
+    kind, said = str(problem["type"]), str(problem["msg"]).removeprefix("Value error, ")
+    if kind.startswith("time_delta"):
+        return "write a length of time, e.g. 24h, 90m or 2d"
+    if kind == "string_pattern_mismatch":
+        return _FORMS.get(problem["ctx"]["pattern"], said)
+    return said[:1].lower() + said[1:]
 
 
 def carry_out(database: Database, jobs: Sequence[Job], manner: Manner, *, as_json: bool) -> None:
     """Send every command, show each answer, and leave with the exit code that sums them up."""
-    prepared = [_with_note(database, job, manner.note, manner.actor) for job in jobs]
-    outcomes = asyncio.run(_send(database, prepared))
+    prepared, outcomes = asyncio.run(_send(database, jobs, manner))
     rows = [
         {
             "order": job.order.reference,
@@ -96,11 +126,13 @@ def _with_note(database: Database, job: Job, text: str | None, author: str) -> J
     return replace(job, command=job.command.model_copy(update={"note_id": note_id}))
 
 
-async def _send(database: Database, jobs: Sequence[Job]) -> list[Outcome]:
+async def _send(database: Database, jobs: Sequence[Job], manner: Manner) -> tuple[list[Job], list[Outcome]]:
+    """Send each with its note; where Temporal is away no note is kept, or each new try would leave one more."""
     client = await connect_temporal()
-    if len(jobs) == 1:
-        return [await send_command(client, database, jobs[0].target, jobs[0].command)]
-    return await batch(client, database, [(job.target, job.command) for job in jobs])
+    noted = [_with_note(database, job, manner.note, manner.actor) for job in jobs]
+    if len(noted) == 1:
+        return noted, [await send_command(client, database, noted[0].target, noted[0].command)]
+    return noted, await batch(client, database, [(job.target, job.command) for job in noted])
 
 
 def _exit_code(outcomes: Sequence[CommandOutcome]) -> int:

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from adapters.database.engine import Database
-from starter.client import DEFAULT_ADDRESS, connect
+from starter.client import TemporalSettingsError, connect, connection
 from starter.settings import NO_DATABASE_URL, SET_DATABASE_URL, Settings
 
 CONNECT_SECONDS = 10.0
@@ -23,19 +22,16 @@ class NoDatabaseError(RuntimeError):
     """Nobody said where the database is; the message names the remedy."""
 
 
-def temporal_address() -> str:
-    """Say which address the environment and profiles lead to."""
-    return str(ClientConfig.load_client_connect_config().get("target_host") or DEFAULT_ADDRESS)
-
-
 async def connect_temporal() -> Client:
     """Connect, for a few seconds at most: what listens there may not be Temporal. Raises TemporalAwayError."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             return await connect()
+    except TemporalSettingsError as error:
+        raise TemporalAwayError(str(error)) from None
     except (RuntimeError, RPCError, TimeoutError, ValueError, OSError) as error:
         raise TemporalAwayError(
-            f"Temporal does not answer at {temporal_address()} ({type(error).__name__}): "
+            f"Temporal does not answer at {connection().get('target_host')} ({type(error).__name__}): "
             "start it, or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE"
         ) from None
 

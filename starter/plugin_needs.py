@@ -18,6 +18,7 @@ def unmet_needs(configuration: Configuration) -> Iterator[Problem]:
     for supplier, settings in configuration.suppliers.items():
         if plugin := plugins.get(settings.adapter):
             yield from _missing(supplier, settings, plugin)
+            yield from _more_than_a_base(supplier, settings)
             yield from _strange_version(supplier, settings, plugin)
             yield from _profile_problems(supplier, settings, plugin)
 
@@ -27,6 +28,19 @@ def _missing(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Prob
         if getattr(settings, name) is None:
             place, problem = ("suppliers", supplier), f"is required by the adapter {settings.adapter}"
             yield Problem(path_text((*place, name)), problem, "write it into this table", place=place)
+
+
+def _more_than_a_base(supplier: str, settings: Supplier) -> Iterator[Problem]:
+    """Find what would be lost, or sent along unasked, once a path is put behind the address."""
+    url, place = settings.base_url, ("suppliers", supplier, "base_url")
+    if url is None:
+        return
+    if url.query is not None or url.fragment is not None:
+        problem, remedy = "holds a question mark or a hash: what is called lies behind it", "end it before that"
+        yield Problem(path_text(place), problem, remedy, place=place)
+    if url.username is not None or url.password is not None:
+        problem, remedy = "holds a user or a password, which would be sent instead of the credential", "take them out"
+        yield Problem(path_text(place), problem, remedy, place=place)
 
 
 def _strange_version(supplier: str, settings: Supplier, plugin: Plugin) -> Iterator[Problem]:

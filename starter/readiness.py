@@ -6,15 +6,18 @@ Quick and read-only, so that the worker asks it at every start; the doctor asks 
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.database import migrate
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
 from adapters.database.engine import Database
 from adapters.plugin import PLUGIN_GROUPS, PluginError, load_plugins
-from models.configuration import Configuration
+from models.configuration import Configuration, Supplier
 from models.findings import Finding, Severity
 from starter.settings import DATABASE_AWAY, NO_DATABASE_URL, SET_DATABASE_URL, START_DATABASE, Settings
+
+_PEM = "-----BEGIN"  # a private key: of several lines
 
 
 def database_findings(settings: Settings) -> list[Finding]:
@@ -74,13 +77,21 @@ def _unknown_plugins(configuration: Configuration, loaded: Mapping[str, Mapping[
 
 def secret_findings(configuration: Configuration, *, webhooks: bool = False) -> list[Finding]:
     """Check that every credential the configuration names is in the environment; ``webhooks`` adds those of the API."""
-    findings = [
-        finding
-        for area, variable, needed in _named_secrets(configuration, webhooks=webhooks)
-        if not os.environ.get(variable)
-        for finding in [_missing_secret(area, variable, needed=needed)]
-    ]
+    named = _named_secrets(configuration, webhooks=webhooks)
+    findings = [found for area, variable, needed in named if (found := _secret_finding(area, variable, needed=needed))]
     return findings or [_ok("secrets", "environment", "all set")]
+
+
+def _secret_finding(area: str, variable: str, *, needed: bool) -> Finding | None:
+    value = os.environ.get(variable)
+    if not value:
+        return missing_secret(area, variable, needed=needed)
+    if value.splitlines() == [value] or _PEM in value:
+        return None
+    severity = Severity.ERROR if needed else Severity.WARNING
+    remedy = "write it without: whoever asks for it would refuse it, and no call could carry it"
+    message = "holds a line break, perhaps of the file that it was read from"
+    return Finding(area=area, severity=severity, subject=variable, message=message, remedy=remedy)
 
 
 def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[tuple[str, str, bool]]:
@@ -93,6 +104,8 @@ def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[
     for name, supplier in configuration.suppliers.items():
         if supplier.token_env:
             yield f"supplier {name}", supplier.token_env, supplier.enabled
+        for variable in dict.fromkeys(_named_in(_profile_of(supplier))):
+            yield f"supplier {name}", variable, supplier.enabled
         if supplier.webhook_secret_env:  # never needed: what it says is asked for as well
             yield f"supplier {name}", supplier.webhook_secret_env, False
         for feed_name, feed in supplier.feeds.items():  # never needed: a feed that stands still must not stop orders
@@ -104,6 +117,27 @@ def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[
     yield from _link_secrets(configuration)
 
 
+def _profile_of(supplier: Supplier) -> BaseModel | None:
+    """Read what its adapter is told of it; None where the adapter describes none, or it does not fit: found elsewhere."""
+    try:
+        plugin = load_plugins("suppliers").get(supplier.adapter)
+        return plugin.profile.model_validate(supplier.profile) if plugin and plugin.profile else None
+    except (PluginError, ValidationError):
+        return None
+
+
+def _named_in(part: object) -> Iterable[str]:
+    """Name the variables that settings of an adapter's own name: its fields ``..._env``, in whatever table."""
+    if isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            value = getattr(part, name)
+            yield from (value,) if name.endswith("_env") and isinstance(value, str) else _named_in(value)
+    elif isinstance(part, Mapping):
+        yield from (name for value in part.values() for name in _named_in(value))
+    elif isinstance(part, list | tuple):
+        yield from (name for value in part for name in _named_in(value))
+
+
 def _link_secrets(configuration: Configuration) -> Iterable[tuple[str, str, bool]]:
     """Name what signs links. Never needed: without it people are asked, and mails to suppliers hold no link."""
     for area, settings in (("customers", configuration.customers), ("portal", configuration.portal)):
@@ -113,7 +147,8 @@ def _link_secrets(configuration: Configuration) -> Iterable[tuple[str, str, bool
                 yield area, settings.previous_link_secret_env, False
 
 
-def _missing_secret(area: str, variable: str, *, needed: bool) -> Finding:
+def missing_secret(area: str, variable: str, *, needed: bool = True) -> Finding:
+    """Say that a credential is not there; one that is needed stops every process."""
     severity = Severity.ERROR if needed else Severity.WARNING
     remedy = f"put it into the environment of every process: {variable}=…"
     return Finding(area=area, severity=severity, subject=variable, message="is not set", remedy=remedy)

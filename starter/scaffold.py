@@ -10,6 +10,7 @@ SUFFIX = ".tmpl"
 PACKAGE = "package"  # the folder of the templates that becomes the importable package
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 24
+SHORTEST_NAMESPACE = 3  # characters that Shopify wants of a metafield's namespace
 
 
 class BadNameError(ValueError):
@@ -40,6 +41,7 @@ class Naming:
             "MODULE": self.module,
             "CLASS": "".join(words),
             "LABEL": " ".join(words),
+            "NAMESPACE": self.id if len(self.id) >= SHORTEST_NAMESPACE else self.project,
             "ENV": self.id.replace("-", "_").upper(),
             "ID": self.id,
         }

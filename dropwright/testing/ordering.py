@@ -166,8 +166,11 @@ class OrderingContract:
         if world.port.capabilities.doubt is DoubtMeans.KEY:
             order = world.order()
             first = world.port.place_order(order)
-            assert world.port.place_order(order) == first
-            assert len(world.supplier_orders()) == 1
+            again = world.port.place_order(order)
+            assert len(world.supplier_orders()) == 1, (
+                "ordered again under our number, it exists twice: doubt=key is for suppliers that answer with the first"
+            )
+            assert again == first
 
     def test_a_look_up_finds_what_was_placed_and_nothing_else(self, world: OrderingWorld) -> None:
         order, other = world.order(), world.order(number="DW-2-11")

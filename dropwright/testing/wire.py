@@ -122,6 +122,7 @@ def _doubt_and_settle(world: SupplierWorld, doubt: Doubt, order: SupplierOrder) 
     if means is DoubtMeans.KEY or (means is not DoubtMeans.NONE and lookup.verdict is LookupVerdict.ABSENT):
         placed = world.port.place_order(order)
         world.settle()
+        assert len(world.supplier_orders()) == before + 1, f"sent again, as doubt={means} says, it is not ordered once"
         assert world.find_in_books(placed) == world.supplier_orders()[before:]
     asks_a_person = means is DoubtMeans.NONE or (means is not DoubtMeans.KEY and lookup.verdict is LookupVerdict.UNSURE)
     assert len(world.supplier_orders()) == before + (doubt.placed if asks_a_person else 1)

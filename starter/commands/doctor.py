@@ -59,5 +59,9 @@ def _print(findings: Sequence[Finding]) -> None:
     print_table(("area", "", "subject", "finding", "what to do"), rows)
     errors = len(readiness.errors(findings))
     warnings = sum(1 for one in findings if one.severity is Severity.WARNING)
-    fixable = " `--fix` mends some of it." if any(one.fixable for one in findings) else ""
-    console().print(f"\n{errors} errors, {warnings} warnings.{fixable}")
+    console().print(f"\n{errors} errors, {warnings} warnings.{_mended(findings, errors + warnings)}")
+
+
+def _mended(findings: Sequence[Finding], wrong: int) -> str:
+    fixable = sum(one.fixable for one in findings)
+    return f" `dropwright doctor --fix` mends {'all' if fixable == wrong else 'some'} of it." if fixable else ""

@@ -150,7 +150,8 @@ def resend(document: Document, *, who: Who = None, as_json: AsJson = False) -> N
     with opened_database(read_settings(), pool_size=1) as database, database.begin() as tx:
         supplier = _supplier_of(exchange_views.find_document(tx, document), document)
         if not exchange_documents.resend(tx, document, datetime.now(UTC)):
-            raise CommandFailedError(f"document {document} can't be sent: it is theirs, withdrawn, or still collected")
+            why = "it is theirs, withdrawn, still collected, or one of its orders was given up"
+            raise CommandFailedError(f"document {document} can't be sent: {why}")
         exchange_views.tell_orders(tx, document, "document.resent", by=acting(who), now=datetime.now(UTC))
     _say(document, supplier, "it is sent again", as_json=as_json)
 

@@ -18,7 +18,8 @@ from adapters.database import feeds as feed_store
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Transaction
 from adapters.database.feed_preview import Preview, preview
-from adapters.plugin import load_plugins
+from adapters.plugin import Plugin, load_plugins
+from adapters.ports import SupplierPort
 from models.configuration import Configuration, Supplier
 from models.feed_rows import FeedRow
 from models.feeds import Column, Feed
@@ -142,14 +143,25 @@ def _columns(supplier: str, settings: Supplier, feed: Feed) -> dict[str, Column]
     plugins = load_plugins("suppliers")
     if settings.adapter not in plugins:
         raise CommandFailedError(f"supplier {supplier}: there is no adapter {settings.adapter}")
-    port = plugins[settings.adapter].build(
-        settings=settings, supplier_id=supplier, secrets=lambda _name: "", sink=lambda _call: None
-    )
+    port = _built(plugins[settings.adapter], supplier, settings)
     try:
         columns: dict[str, Column] = port.feed_columns(feed.kind)
     finally:
         port.close()
     return columns
+
+
+def _built(plugin: Plugin, supplier: str, settings: Supplier) -> SupplierPort:
+    """Build a port that is asked for its columns alone: it gets no credential, no documents and no shelves."""
+    besides = {"documents": None} if plugin.documents else {}
+    besides |= {"desk": None} if plugin.picks else {}
+    try:
+        port: SupplierPort = plugin.build(
+            settings=settings, supplier_id=supplier, secrets=lambda _name: "", sink=lambda _call: None, **besides
+        )
+    except ValueError as error:
+        raise CommandFailedError(f"{plugin.id} does not take these settings: {error}") from None
+    return port
 
 
 @contextmanager

@@ -70,6 +70,10 @@ def probe_incident(incident_id: IncidentId, *, as_json: AsJson = False) -> None:
     """
     with opened_database(read_settings()) as database, database.begin() as tx:
         found = _open_incident(tx, incident_id)
+    if found.kind == Trouble.CHANGED:
+        raise CommandFailedError(
+            "there is nothing to try: the next answer that can be read ends it; or answer its task"
+        )
     asyncio.run(_tell(found, PROBE))
     workflow_id = incident_workflow_id(found.supplier, found.kind)
     if as_json:

@@ -1,5 +1,6 @@
 """Commands that steer orders: each becomes one Update to the right lifecycle, alone or as a batch."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -14,8 +15,9 @@ from models.orders import Address
 from starter.choosing import jobs_of, jobs_where
 from starter.console import AsJson, CommandFailedError, Who, acting, read_settings, say
 from starter.jobs import Job, Manner, build, carry_out, wrong_fields
-from starter.opening import opened_database
+from starter.opening import connect_temporal, opened_database
 from starter.references import target_of, the_order
+from workflows.decisions.screening import COUNTRIES
 
 References = Annotated[
     list[str] | None,
@@ -83,6 +85,8 @@ def mark_shipped(
     """Say that a purchase order is on its way: storefront and customer are told, with this number.
 
     Example: dropwright order mark-shipped '#1001' --tracking GLS123 --carrier GLS
+
+    JSON: as `order release`; exit code 1 where it was refused, 3 where no answer came in time.
     """
     fields = {"tracking_number": tracking, "carrier": carrier}
     _one(
@@ -108,6 +112,8 @@ def confirm_submission(
     """Answer a submission in doubt: the supplier has the order, under this number.
 
     Example: dropwright order confirm-submission '#1001' --number A12345
+
+    JSON: as `order release`; exit code 1 where it was refused, 3 where no answer came in time.
     """
     _one(
         CommandName.CONFIRM_SUBMISSION,
@@ -132,6 +138,8 @@ def extend_tracking(
     """Keep asking the supplier for this much longer, on the last interval of its plan.
 
     Example: dropwright order extend-tracking '#1001' --by 24h
+
+    JSON: as `order release`; exit code 1 where it was refused, 3 where no answer came in time.
     """
     _one(
         CommandName.EXTEND_TRACKING,
@@ -155,6 +163,8 @@ def wait(
     """Wait for stock: the order goes on by itself as soon as enough is there, and asks again after this long.
 
     Example: dropwright order wait '#1001' --for 14d
+
+    JSON: as `order release`; exit code 1 where it was refused, 3 where no answer came in time.
     """
     _one(
         CommandName.WAIT,
@@ -188,6 +198,8 @@ def change_address(
     Where a supplier has the order already, a task asks for a call to it.
 
     Example: dropwright order change-address '#1001' --postal-code 28001 --city Madrid
+
+    JSON: as `order release`; exit code 1 where it was refused, 3 where no answer came in time.
     """
     given = address_fields(
         name=name,
@@ -204,8 +216,8 @@ def change_address(
     manner = Manner(actor=acting(who), note=note)
     with opened_database(read_settings()) as database:
         order = the_order(database, reference)
-        address_id = store_address(database, order.id, given, manner.actor)
         target = target_of(order, CommandName.CHANGE_ADDRESS, supplier=None, reference=reference)
+        address_id = store_address(database, order.id, given, manner.actor)
         command = build(CommandName.CHANGE_ADDRESS, manner, address_id=address_id)
         carry_out(database, [Job(target=target, command=command, order=order)], manner, as_json=as_json)
 
@@ -216,16 +228,28 @@ def address_fields(**fields: str | None) -> dict[str, str]:
 
 
 def store_address(database: Database, order_id: int, given: dict[str, str], actor: str) -> int:
-    """Store the address as changed by ``given``, and return its row. Raises CommandFailedError naming a wrong field."""
+    """Store the address as changed by ``given``, and return its row. Raises CommandFailedError naming a wrong field.
+
+    Raises TemporalAwayError, before anything is stored, where nobody could be told of it.
+    """
     if not given:
         raise CommandFailedError("say what changes: --name, --address1, --city, --postal-code, --country, …")
     with database.begin() as tx:
         before = orders.load(tx, order_id).address or Address()
-        try:
-            address = Address.model_validate({**before.model_dump(), **given})
-        except ValidationError as error:
-            raise CommandFailedError(f"the address can't be used: {wrong_fields(error)}") from None
+    address = _changed(before, given)
+    asyncio.run(connect_temporal())  # where it is away nothing is stored: each new try would leave one more address
+    with database.begin() as tx:
         return orders.store_address(tx, order_id, address, source=actor, now=datetime.now(UTC))
+
+
+def _changed(before: Address, given: dict[str, str]) -> Address:
+    try:
+        address = Address.model_validate({**before.model_dump(), **given})
+    except ValidationError as error:
+        raise CommandFailedError(f"the address can't be used: {wrong_fields(error)}") from None
+    if "country_code" in given and address.country_code not in COUNTRIES:
+        raise CommandFailedError("the address can't be used: --country: a country's two letters, e.g. DE")
+    return address
 
 
 def _confirm(jobs: Sequence[Job], name: CommandName, *, yes: bool) -> None:

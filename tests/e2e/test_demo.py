@@ -165,6 +165,13 @@ def test_the_demo_writes_plain_lines_where_there_is_no_terminal(finished: Finish
     assert "a webhook with a forged signature was answered with 401" in text
 
 
+def test_a_demo_that_ends_by_itself_sends_nobody_to_look_around_in_what_is_gone(finished: Finished) -> None:
+    said = finished[1].partition("orders are where their script says")[2]
+    assert "It ends now" in said
+    assert "http://" not in said
+    assert ".dropwright/runs" not in said
+
+
 def test_a_demo_that_ended_leaves_no_process(finished: Finished) -> None:
     assert finished[3] == []
 

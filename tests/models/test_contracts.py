@@ -4,7 +4,9 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from models.money import Money
 from models.orders import Address, IncomingOrder, OrderLine
 from tests.models import wire_contracts
 from tests.models.wire_contracts import LOCK, breaks, current, problems
@@ -90,3 +92,9 @@ def test_what_was_added_asks_for_the_lock_to_be_brought_up_to_date(now: dict[str
         f"OrderRequest has something that is not locked yet: {wire_contracts.UPDATE}",
         f"Mode has something that is not locked yet: {wire_contracts.UPDATE}",
     ]
+
+
+@pytest.mark.parametrize("amount", [6.2, 0.1 + 0.2, float("nan")])
+def test_an_amount_is_never_a_float_not_even_one_that_looks_exact(amount: float) -> None:
+    with pytest.raises(ValidationError, match="never a float"):
+        Money(amount=amount, currency="EUR")

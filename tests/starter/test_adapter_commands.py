@@ -1,24 +1,34 @@
 """Beginning, listing and testing adapters on the command line."""
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from shutil import copytree
-from typing import Any
+from textwrap import dedent
+from typing import Any, cast
 
+import httpx
 import pytest
 
 from adapters.database.engine import Database
-from adapters.plugin import load_plugins
+from adapters.errors import Refused
+from adapters.plugin import Plugin, load_plugins
+from adapters.ports import SupplierPort
 from dropwright.testing.stage import nowhere
+from models.configuration import Configuration
 from sandbox.btswholesaler import DEFAULT_TOKEN, create_app
 from sandbox.catalogue import UNKNOWN_EAN, plain_eans
 from sandbox.serving import serving
+from starter.adapter_account import Account, look_at
+from starter.places import project_dir
 from starter.scaffold import LONGEST_NAME, BadNameError, naming, write_package
 from tests.foreign_adapter.installing import environment_with, install_scaffold
-from tests.starter.world import CommandLine, apply_configuration
+from tests.starter.world import CommandLine, apply_configuration, document
 
 SETTINGS = {
     "adapter": "btswholesaler",
@@ -205,3 +215,121 @@ def test_which_account_is_meant_must_be_said_where_there_are_two(cli: CommandLin
     refused = cli.run("adapter", "test", "btswholesaler", "--against", "account")
     assert refused.exit_code == 1
     assert "name one of bts, two with --supplier" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["none", "true", "pace", "supplier", "lookup", "any"])
+def test_a_name_that_python_or_the_package_itself_knows_makes_an_adapter_that_works(tmp_path: Path, name: str) -> None:
+    named = naming(name)
+    write_package(named, tmp_path)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path / named.project}{os.pathsep}{project_dir()}"}
+    build = (
+        f"from {named.module}.adapter import CAPABILITIES, PLUGIN, Supplier; "
+        'settings = Supplier.model_validate({"adapter": PLUGIN.id, "display_name": "X", "base_url": "http://127.0.0.1:9", '
+        '"token_env": "TOKEN", "metafield_namespace": "xxx", "calls_per_second": 5}); '
+        'PLUGIN.build(settings=settings, supplier_id="x", secrets=lambda _: "x", sink=lambda _: None).close()'
+    )
+    done = subprocess.run([sys.executable, "-c", build], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_new_adapters_readme_says_to_configure_is_valid(cli: CommandLine, tmp_path: Path) -> None:
+    write_package(naming("cj"), tmp_path)
+    readme = (tmp_path / "dropwright-cj" / "README.md").read_text("utf-8")
+    table = dedent(readme.partition("```toml\n")[2].partition("```")[0])
+    usual = document(suppliers=tomllib.loads(table)["suppliers"], routing={"priority": ["cj"]})
+    assert Configuration.model_validate(usual).suppliers["cj"].metafield_namespace == "dropwright-cj"
+
+
+@pytest.mark.parametrize("number", ["SO-1001/2", "SO-1001#2", "SO-1001?x=1", "../stock"])
+def test_a_number_with_signs_of_an_address_in_it_leads_to_no_other_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    write_package(naming("pathly"), tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "dropwright-pathly")
+    adapter = import_module("dropwright_pathly.adapter")
+    asked: list[str] = []
+
+    class Api:
+        def ask(self, _operation: str, _method: str, path: str) -> httpx.Response:
+            asked.append(str(httpx.URL("http://vendor.example/v1/").join(path)))
+            return httpx.Response(404, json={"error": "unknown_order"})
+
+    port = adapter.PathlyPort(api=Api(), supplier_id="x", settings=None)
+    for call in (port.fetch_order, port.cancel_order):
+        with pytest.raises(Refused, match="order_not_found"):
+            call(number)
+    assert {url.rpartition("/")[0] for url in asked} == {"http://vendor.example/v1/orders"}
+    assert not [url for url in asked if "#" in url or "?" in url]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("acme-trade = dropwright_acme_trade.adapter:PLUGINS", "has no attribute 'PLUGINS'"),
+        ("acme-trade = dropwright_acme_trade.adaptor:PLUGIN", "No module named 'dropwright_acme_trade.adaptor'"),
+        ("acme-trade = dropwright_acme_trade.adapter:build", "is no Plugin, but of type function"),
+    ],
+)
+def test_a_suite_does_not_pass_where_the_product_would_not_find_the_adapter(
+    site: Path, tmp_path: Path, entry: str, said: str
+) -> None:
+    wrong = copytree(site, tmp_path / "wrong")
+    (points,) = wrong.glob("*.dist-info/entry_points.txt")
+    points.write_text(f"[dropwright.suppliers]\n{entry}\n")
+    done = foreign(wrong, "test", "acme-trade", "--only", "probe")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "passed" not in done.stdout
+
+
+def test_a_plugin_whose_id_is_not_its_entry_points_is_told_which_is_which(site: Path, tmp_path: Path) -> None:
+    wrong = copytree(site, tmp_path / "wrong")
+    (points,) = wrong.glob("*.dist-info/entry_points.txt")
+    points.write_text("[dropwright.suppliers]\nacme = dropwright_acme_trade.adapter:PLUGIN\n")
+    done = foreign(wrong, "list")
+    assert done.returncode == 1
+    assert "its `id` is 'acme-trade'; give it and its entry point one name" in done.stderr
+
+
+def test_an_adapter_annotated_for_a_type_checker_alone_is_listed(site: Path, tmp_path: Path) -> None:
+    annotated = copytree(site, tmp_path / "annotated")
+    adapter = annotated / "dropwright_acme_trade" / "adapter.py"
+    adapter.write_text(adapter.read_text().replace("-> AcmeTradePort:", '-> "NowhereToBeFound":'))
+    done = foreign(annotated, "list", "--json")
+    assert done.returncode == 0, done.stderr
+    listed = {row["adapter"]: row for row in json.loads(done.stdout)}
+    assert listed["acme-trade"]["capabilities"] is None
+
+
+def test_an_exception_of_an_adapters_own_fails_that_check_and_tells_nothing_of_the_account() -> None:
+    class Strange:
+        def probe(self) -> None:
+            raise KeyError("what the account answered")
+
+        def check(self, _eans: object) -> list[object]:
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError(f"no {name} either")
+
+    outcomes = {one.check: one for one in look_at(Account(port=cast("SupplierPort", Strange())))}
+    assert (outcomes["it serves us"].ok, outcomes["nothing is wrong with the account"].ok) == (False, True)
+    assert "raises KeyError" in outcomes["it serves us"].said
+    assert "what the account answered" not in outcomes["it serves us"].said
+
+
+def test_a_build_that_takes_something_else_is_said_so_in_one_line(
+    account: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Plugin(id="btswholesaler", group="suppliers", build=lambda *, settings: settings)
+    monkeypatch.setattr("starter.commands.adapters.load_plugins", lambda _group: {"btswholesaler": broken})
+    refused = account.run("adapter", "test", "btswholesaler", "--against", "account")
+    assert refused.exit_code == 1
+    assert "can't be built: it raises TypeError" in refused.stderr
+    assert "settings, supplier_id, secrets, sink" in refused.stderr
+
+
+def test_a_country_that_is_none_is_said_so(account: CommandLine) -> None:
+    refused = account.run("adapter", "test", "btswholesaler", "--against", "account", "--country", "Spain")
+    assert refused.exit_code == 2
+    assert "two letters" in refused.stderr

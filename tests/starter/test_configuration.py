@@ -18,7 +18,9 @@ from models.supply import LowStock, Publishing, Reconciling, Supply
 from models.supplying import Acknowledging, Outages
 from models.terms import ShippingRow, Terms, WorkingCalendar
 from starter import applying
+from starter.applying import refuse_to_strand
 from starter.configuration_files import BadConfigurationError, Change, differences, read_file, to_toml, validate
+from starter.console import CommandFailedError
 from starter.settings import Settings
 from tests.starter.world import CommandLine, Shop, apply_configuration, document
 
@@ -162,6 +164,15 @@ BROKEN = {
     "a port that is none": (broken(**{"mail.port": "99999"}), "mail.port", "65535"),
     "no mail address": (broken(**{"mail.alerts_to": '"ops"'}), "mail.alerts_to", "pattern"),
 }
+
+
+def test_what_is_missing_is_told_as_it_is_written(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "begun.toml"
+    file.write_text("[suppliers.acme]\n[mail]\n")
+    remedies = {one["path"]: one["remedy"] for one in cli.json("config", "check", str(file), code=1)["problems"]}
+    assert remedies["channels"] == "add a table [channels.NAME]"
+    assert remedies["routing"] == "add the table [routing]"
+    assert remedies["mail.host"] == "add host = …"
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -385,6 +396,20 @@ def test_a_supplier_that_open_orders_need_is_not_removed(
     assert refused.exit_code == 1
     assert "open orders still need other" in refused.stderr
     assert cli.json("config", "apply", str(file), "--force", "--yes")["changed"]
+
+
+def test_a_supplier_that_open_orders_need_keeps_its_adapter(
+    cli: CommandLine, database: Database, shop: Shop, tmp_path: Path
+) -> None:
+    shop.open()
+    before = cli.json("config", "show")["configuration"]
+    bts = before["suppliers"]["bts"]
+    after = Configuration.model_validate(
+        before | {"suppliers": before["suppliers"] | {"bts": bts | {"adapter": "another"}}}
+    )
+
+    with pytest.raises(CommandFailedError, match="open orders still go by the adapter of bts"):
+        refuse_to_strand(database, Configuration.model_validate(before), after)
 
 
 def test_lists_say_what_is_open(cli: CommandLine) -> None:

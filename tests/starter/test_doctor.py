@@ -1,6 +1,7 @@
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from adapters.database import incidents, orders
 from adapters.database.engine import Database
 from adapters.errors import Unavailable
+from adapters.plugin import load_plugins
 from models.suppliers import StockAnswer
 from sandbox import btswholesaler, mailbox, shopify
 from sandbox.catalogue import UNKNOWN_EAN, plain_eans
@@ -282,3 +284,80 @@ def test_the_catalogue_of_a_shop_is_compared_with_its_supplier(
 
     assert worst(findings, "catalogue main") in ("ok", "warning")
     assert any(one["area"] == "catalogue main" for one in findings)
+
+
+MAILED = {
+    "adapter": "email",
+    "display_name": "Olmo",
+    "metafield_namespace": "olmo",
+    "terms": {"ships_from": "ES", "shipping": [{"cost": "6.90", "days": 2}]},
+    "profile": {
+        "to": "orders@olmo.example",
+        "sender": "orders@shop.example",
+        "smtp": {"host": "127.0.0.1", "port": 9, "username": "shop", "password_env": "OLMO_SMTP_PASSWORD"},
+        "imap": {"host": "127.0.0.1", "port": 9, "username": "shop", "password_env": "OLMO_IMAP_PASSWORD"},
+    },
+}
+FILED = {
+    "adapter": "files",
+    "display_name": "Alba",
+    "metafield_namespace": "alba",
+    "terms": {"ships_from": "ES", "shipping": [{"cost": "6.90", "days": 2}]},
+}
+
+
+@pytest.fixture
+def mailed(world: World, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections = world.sections()
+    sections["suppliers"]["olmo"] = MAILED
+    apply_configuration(database, **sections)
+    monkeypatch.delenv("OLMO_IMAP_PASSWORD", raising=False)
+    monkeypatch.setenv("OLMO_SMTP_PASSWORD", "planted-password")
+
+
+@pytest.mark.usefixtures("mailed")
+def test_a_credential_that_only_an_adapters_own_settings_name_is_missed_by_name(cli: CommandLine) -> None:
+    findings = cli.json("doctor", "--no-catalogue", code=1)
+    missing = [one for one in findings if one["subject"] == "OLMO_IMAP_PASSWORD"]
+    assert [(one["area"], one["severity"]) for one in missing] == [("supplier olmo", "error")]
+    assert "OLMO_IMAP_PASSWORD=" in missing[0]["remedy"]
+    assert not [one for one in findings if one["subject"] == "OLMO_SMTP_PASSWORD"]
+
+
+@pytest.mark.usefixtures("mailed")
+def test_a_credential_with_the_line_break_of_its_file_is_found_and_not_shown(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLMO_IMAP_PASSWORD", "planted-password\n")
+    monkeypatch.setenv("SHOP_SECRET", "planted-password\r\n")
+    said = cli.run("doctor", "--no-catalogue", "--json").stdout
+    wrong = {one["subject"] for one in json.loads(said) if "line break" in one["message"]}
+    assert wrong == {"OLMO_IMAP_PASSWORD", "SHOP_SECRET"}
+    assert "planted-password" not in said
+
+
+@pytest.mark.usefixtures("mailed")
+def test_no_worker_starts_without_a_credential_that_an_adapters_own_settings_name(cli: CommandLine) -> None:
+    refused = cli.run("worker")
+    assert refused.exit_code == 1
+    assert "supplier olmo: OLMO_IMAP_PASSWORD is not set" in refused.stderr
+
+
+def test_a_plugin_that_fails_as_it_is_built_hides_no_finding_about_others(
+    cli: CommandLine, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*, settings: object) -> object:
+        return settings
+
+    broken = replace(load_plugins("suppliers")["files"], id="files", build=build, requires=(), profile=None)
+    loaded = load_plugins
+    monkeypatch.setattr(
+        "adapters.plugin.load_plugins",
+        lambda group: loaded(group) | ({"files": broken} if group == "suppliers" else {}),
+    )
+    sections = world.sections()
+    sections["suppliers"]["alba"] = FILED
+    apply_configuration(database, **sections)
+    findings = cli.json("doctor", "--no-catalogue", code=1)
+    assert about(findings, "supplier alba", "settings")["message"] == "the plugin failed (TypeError)"
+    assert worst(findings, "mail") == "ok"

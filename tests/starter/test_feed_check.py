@@ -156,3 +156,17 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert result.exit_code == 1
     assert words in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_feed_whose_columns_a_partner_of_documents_knows_is_read_without_its_documents(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "suppliers" / "edi_x12.md").read_text("utf-8")
+    table = page.partition("```toml\n")[2].partition("```")[0]
+    settings = tmp_path / "dropwright.toml"
+    settings.write_text(to_toml(validate("test", document())) + table)
+    file = tmp_path / "846.x12"
+    file.write_text("no interchange")
+    checked = cli.run("feed", "check", str(file), "--supplier", "northwind", "--config", str(settings))
+    assert checked.exit_code == 1
+    assert "NOT BELIEVED" in checked.stdout, checked.output

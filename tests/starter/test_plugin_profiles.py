@@ -58,6 +58,21 @@ def test_a_documented_profile_is_valid_and_survives_being_written(tmp_path: Path
     assert read_file(file) == configuration
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://api.acme.example/api?store=5", "question mark or a hash"),
+        ("https://api.acme.example/api#v2", "question mark or a hash"),
+        ("https://planted:word@api.acme.example/api", "a user or a password"),
+    ],
+)
+def test_an_address_that_is_more_than_a_base_is_a_mistake(tmp_path: Path, address: str, said: str) -> None:
+    (problem,) = check(tmp_path, changed("https://api.acme.example/api/v2", address))
+    assert problem.path == "suppliers.acme.base_url"
+    assert said in problem.problem
+    assert "planted" not in f"{problem.problem} {problem.remedy}"
+
+
 CALL = "suppliers.acme.profile.operations"
 MISTAKES: list[tuple[str, str, str, str, str]] = [  # before, after, path, a part of what is said, the line it points to
     (
@@ -171,6 +186,20 @@ MISTAKES: list[tuple[str, str, str, str, str]] = [  # before, after, path, a par
         "[[suppliers.acme.profile.errors]]",
     ),
     (
+        "status = [402]",
+        "status = [402, 503]",
+        "suppliers.acme.profile.errors[0].status",
+        "no rule is asked",
+        "status = [402, 503]",
+    ),
+    (
+        '"decision": "REJECTED", "units": 1',
+        '"decision": "REJECTED", "units": 1, "shipsOn": "05/01/2026"',
+        "suppliers.acme.profile.recorded[3].body",
+        "lines.expected_on finds a date that is not ISO 8601",
+        'body = \'\'\'{"data": {"id": "A-2000001", "state": "SHIPPED"',
+    ),
+    (
         'expect = { error = "refused", code = "no_stock" }',
         'expect = { error = "refused", code = "product_error" }',
         "suppliers.acme.profile.recorded[1].expect",
@@ -243,6 +272,21 @@ def test_doubt_can_only_be_settled_by_what_the_requests_carry(tmp_path: Path) ->
     blind = re.sub(r"\[suppliers.acme.profile.operations.find_order\].*?\n\n", "", acme(), flags=re.DOTALL)
     problems = check(tmp_path, blind.replace('doubt = "key"', 'doubt = "look_up"'))
     assert "suppliers.acme.profile.doubt" in [one.path for one in problems]
+
+
+def test_a_look_up_says_how_long_an_order_may_stay_unseen_and_has_a_recorded_answer(tmp_path: Path) -> None:
+    looked_up = without("find_order").replace('doubt = "key"', 'doubt = "look_up"')
+    problems = check(tmp_path, looked_up)
+    assert {one.path for one in problems} == {
+        "suppliers.acme.profile.visibility_delay",
+        "suppliers.acme.profile.recorded",
+    }
+
+
+def test_a_recorded_answer_of_which_no_rule_is_asked_reads_as_it_does_while_orders_run(tmp_path: Path) -> None:
+    problems = check(tmp_path, changed("status = 422\nbody", "status = 500\nbody"))
+    assert {one.path for one in problems} == {"suppliers.acme.profile.recorded[1].expect"}
+    assert "reads as doubtful" in problems[0].problem
 
 
 def test_a_profile_that_no_adapter_reads_is_a_mistake(tmp_path: Path) -> None:

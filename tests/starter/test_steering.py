@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -304,6 +305,20 @@ def test_incidents_are_listed_and_closed(desk: Desk) -> None:
     assert desk.cli.run("incident", "close", str(opened)).exit_code == 1
 
 
+def test_an_interface_that_changed_can_not_be_tried(desk: Desk) -> None:
+    with desk.shop.database.begin() as tx:
+        from adapters.database import incidents
+
+        now = datetime.now(UTC)
+        opened, _ = incidents.join(tx, "bts", incidents.CHANGED, None, reason="getOrder", now=now)
+
+    tried = desk.cli.run("incident", "probe", str(opened))
+
+    assert tried.exit_code == 1
+    assert "the next answer that can be read ends it" in tried.stderr
+    desk.cli.run("incident", "close", str(opened))
+
+
 def test_mails_are_counted_without_saying_to_whom(desk: Desk) -> None:
     with desk.shop.database.begin() as tx:
         from adapters.database.mails import Letter, write
@@ -316,3 +331,37 @@ def test_mails_are_counted_without_saying_to_whom(desk: Desk) -> None:
 
     assert '"refused": 1' in result.stdout
     assert "planted" not in result.stdout.lower()
+
+
+@pytest.mark.parametrize("command", [("hold", "--note", "wait for a call"), ("change-address", "--city", "Planted")])
+def test_where_temporal_is_away_neither_note_nor_address_is_left_behind(
+    cli: CommandLine, shop: Shop, command: tuple[str, ...]
+) -> None:
+    order = shop.open()
+    addresses = "SELECT id FROM addresses WHERE order_id = :id"
+    before = shop.rows(addresses, id=order.id)
+    refused = cli.run("order", command[0], order.name, *command[1:])
+    assert refused.exit_code == 1
+    assert "Temporal does not answer" in refused.stderr
+    assert shop.rows("SELECT 1 FROM notes WHERE order_id = :id", id=order.id) == []
+    assert shop.rows(addresses, id=order.id) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("extend-tracking", "--by", "soon"), "--by: write a length of time, e.g. 24h"),
+        (("wait", "--for", "1000000000d"), "--for: this is longer than any length of time"),
+        (("mark-shipped", "--tracking", "x@y"), "--tracking: letters, digits, spaces and"),
+        (("confirm-submission", "--number", "x\ny"), "--number: letters, digits, spaces and"),
+        (("change-address", "--country", "E1"), "--country: a country's two letters, e.g. DE"),
+    ],
+)
+def test_what_can_not_be_used_is_named_as_it_was_typed_with_what_it_takes(
+    cli: CommandLine, shop: Shop, arguments: tuple[str, ...], said: str
+) -> None:
+    command, *options = arguments
+    refused = cli.run("order", command, shop.open().name, *options)
+    assert refused.exit_code == 1
+    assert said in refused.stderr
+    assert options[-1] not in refused.stderr

@@ -23,6 +23,7 @@ NO_POSTCODE = frozenset(
     "AE AG AO AW BF BI BJ BO BS BW BZ CD CF CG CI CK CM DJ DM ER FJ GA GD GH GM GQ GY HK JM KI KM "
     "KN LC ML MO MR MS MW NR NU PA QA RW SB SC SL SR ST SY TD TG TK TL TO TT TV UG VU YE ZW".split()
 )
+LONGEST_POSTCODE = 20  # as Destination takes it
 _STATE_REQUIRED = frozenset({"US", "CA"})
 
 
@@ -42,6 +43,8 @@ def address_problem(address: Address | None) -> str:
     ]
     if not address.postal_code and country not in NO_POSTCODE:
         missing.append("postcode")
+    if len(address.postal_code) > LONGEST_POSTCODE:  # no rate can be asked for with it
+        missing.append(f"postcode of at most {LONGEST_POSTCODE} characters")
     if country not in COUNTRIES:
         missing.append("country" if not country else "known country")
     if country in _STATE_REQUIRED and not address.province_code:
