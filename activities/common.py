@@ -69,7 +69,7 @@ def ask_about(
     facts = {
         "order": order.order_name,
         "number": order.number,
-        "supplier": deps.outside.supplier_settings(order.supplier).display_name,
+        "supplier": deps.outside.name_of(order.supplier),
         "supplier_number": order.supplier_number or "",
         **more.pop("facts", {}),
     }

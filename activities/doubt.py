@@ -45,7 +45,7 @@ class DoubtActivities:
             pause = outages.pause(tx, self._deps, order, [request.until], timedelta(0))
         if pause is not None and pause.delay is not None:  # past the deadline it is asked about all the same
             raise wait(pause.message, pause.delay)
-        again = self._may_send_again(order)
+        again = request.may_send and self._may_send_again(order)
         if now() < visible_at and not (request.look_now or again):
             raise wait(f"in doubt: it is visible there from {clock(visible_at)} on", visible_at - now())
         return self._look(order, request, again=again, surely=now() >= visible_at)

@@ -26,7 +26,7 @@ def checks_spent(
     ]
     facts = {"checks": str(checks), "waited": format_duration(waited), "last_answer": heard}
     task = ask_about(tx, deps, TaskCategory.CHECKS_SPENT, order, facts=facts, checks=answers, last_answer=heard)
-    name = deps.outside.supplier_settings(order.supplier).display_name
+    name = deps.outside.name_of(order.supplier)
     lines = [
         f"{name} has not shipped {order.order_name} after {checks} checks over {format_duration(waited)}.",
         "",
@@ -51,7 +51,7 @@ def checks_spent(
 
 def cancelled_by_supplier(tx: Transaction, deps: Dependencies, order: PurchaseOrderView) -> None:
     """Tell people inside that a supplier cancelled; what happens next is the order's plan, or its question."""
-    name = deps.outside.supplier_settings(order.supplier).display_name
+    name = deps.outside.name_of(order.supplier)
     lines = [
         f"{name} cancelled its share of {order.order_name}.",
         "",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from activities import letters
+from activities.placement import NOT_BUILT
 from adapters.database.incident_orders import Counts
 from adapters.database.incidents import Incident
 from adapters.database.mails import Letter
@@ -89,14 +90,20 @@ def closed(affair: Affair) -> Letter:
         "",
         f"Orders that felt it: {counts.joined}. Let go one after the other: {counts.released}. "
         f"Tried: {incident.probes} times.",
-        f"{affair.asking} questions about them are open: `dropwright tasks`."
-        if affair.asking
-        else "Nothing is left to do.",
+        _left_to_do(affair, known=known),
         f"`dropwright incident show {incident.id}` lists them.",
     ]
     subject = f"{name}: back after {affair.lasted}" if known else f"{name}: no longer configured"
     recipient = affair.configuration.mail.alerts_to
     return letters.alert(f"incident:{incident.id}:closed", recipient, subject, lines)
+
+
+def _left_to_do(affair: Affair, *, known: bool) -> str:
+    if affair.asking:
+        return f"{affair.asking} questions about them are open: `dropwright tasks`."
+    if affair.counts.released and not known:
+        return "Nobody can send those that were let go: `dropwright order reroute ORDER`, or configure it again."
+    return "Nothing is left to do."
 
 
 def _problem(affair: Affair) -> str:
@@ -126,6 +133,7 @@ def _prospects(affair: Affair) -> list[str]:
         "",
         "You can:",
         *(f"- {line.format_map(words)}" for line in _TO_DO[kind]),
+        *(["- see what its adapter lacks: `dropwright doctor`"] * (affair.incident.reason == NOT_BUILT)),
     ]
 
 

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import incident_letters, outages
+from activities import incident_letters, outages, placement
 from activities.common import Dependencies, now
 from activities.failures import wait
 from activities.incident_letters import Affair
@@ -20,7 +20,7 @@ from adapters.database.calls import CallSubject
 from adapters.database.engine import Transaction
 from adapters.database.incidents import Incident
 from adapters.database.mails import Letter
-from adapters.errors import AdapterError, AuthenticationFailed
+from adapters.errors import AccountHold, AdapterError, AuthenticationFailed
 from models.commands import SupplierRecovered
 from models.configuration import Supplier
 from models.incidents import IncidentRequest, IncidentState, ProbeRequest, Trouble
@@ -62,7 +62,7 @@ class IncidentActivities:
     def _close_if_over(self, tx: Transaction, incident: Incident) -> None:
         """Nobody waits for a supplier that is no longer configured, nor is asked about a change that was seen to."""
         gone = incident.supplier not in self._deps.outside.configuration.suppliers
-        seen = incident.kind == Trouble.CHANGED and not tasks.is_asked(tx, f"incident:{incident.id}")
+        seen = incident.kind == Trouble.CHANGED and not incidents.is_asked_about(tx, incident.id)
         if incident.down and (gone or seen):
             incidents.recovered(tx, incident.supplier, [incident.kind], now=now())
         incidents.finish(tx, incident.id, now=now())
@@ -130,7 +130,9 @@ class IncidentActivities:
             return
         with self._deps.journal.about(CallSubject()) as entries:
             try:
-                self._deps.outside.supplier(incident.supplier).probe()
+                placement.port_to(self._deps, incident.supplier).probe()
+            except AccountHold:  # it is there, and says so: the next order meets the hold
+                pass
             except AdapterError as error:
                 with self._deps.database.begin() as tx:
                     entries.save(tx)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from activities import incident_letters
+from activities import incident_letters, placement
 from activities.common import Dependencies, ask_about, now
 from activities.failures import unanswered
 from activities.incident_letters import Affair
@@ -38,7 +38,8 @@ from workflows.decisions import outage, questions
 OURS = frozenset({"paced", "stalled"})  # codes of what we did not send for reasons of our own
 UNANSWERED_FROM = 500  # HTTP statuses that say nothing of what became of a call
 
-# Incidents that the activity under way has opened: its worker starts their workflows once it has ended.
+# Incidents that the activity under way has opened, or found to be over: once it has ended its worker has their workflows
+# look, which are started where none run.
 opened_here: ContextVar[list[IncidentRequest] | None] = ContextVar("opened_incidents", default=None)
 
 
@@ -77,11 +78,18 @@ def pause(
     Its plan's end stays where it is. A supplier that speaks by documents is not asked: what has come tells.
     """
     incident = incidents.in_the_way(tx, order.supplier, order.id, ordering=False)
-    if incident is None or isinstance(deps.outside.supplier(order.supplier, order.api_version), ExchangingPort):
+    if incident is None or _speaks_by_documents(deps, order):
         return None
     settings = deps.outside.supplier_settings(order.supplier)
     message = f"waits for {settings.display_name}, down since {incident.opened_at:%d %b %H:%M:%SZ}"
     return Pause(message, outage.poll_pause(now(), checks, final_grace, settings.outages.probe_every))
+
+
+def _speaks_by_documents(deps: Dependencies, order: PurchaseOrderView) -> bool:
+    try:
+        return isinstance(placement.port_of(deps, order), ExchangingPort)
+    except NotSent:  # it can't be built, and so not asked either
+        return False
 
 
 # After a call.
@@ -111,7 +119,7 @@ def note_failure(
     tx: Transaction, deps: Dependencies, order: PurchaseOrderView, error: AdapterError, entries: Entries | None = None
 ) -> None:
     """Count a call that went wrong. Credentials are an incident at once, silence after a run of it."""
-    if isinstance(error, UnexpectedReply):
+    if isinstance(error, UnexpectedReply) or isinstance(error.__cause__, UnexpectedReply):
         if entries is not None:
             note_unreadable(tx, deps, order.supplier, entries, order.id)
         return
@@ -142,13 +150,15 @@ def note_success(
     ``entries`` without a call: what answered was our own books, e.g. a table of rates, or documents that had come.
     """
     called = entries is None or bool(entries.records)
+    over: list[str] = []
     if called and breakers.answered(tx, supplier):
-        incidents.recovered(tx, supplier, incidents.SILENT, now=now())
+        over += incidents.recovered(tx, supplier, incidents.SILENT, now=now())
     if ordered:
-        incidents.recovered(tx, supplier, (Trouble.ACCOUNT_HOLD,), now=now())
+        over += incidents.recovered(tx, supplier, (Trouble.ACCOUNT_HOLD,), now=now())
     if entries is not None:
         for operation in deps.shapes.keep(tx, supplier, entries.records, now=now()):
-            incidents.changed_back(tx, supplier, operation, now=now())
+            over += incidents.changed_back(tx, supplier, operation, now=now())
+    _have_looked_at(supplier, over)
 
 
 def note_answer(tx: Transaction, incident: incidents.Incident) -> None:
@@ -166,7 +176,7 @@ def account_held(deps: Dependencies, order: PurchaseOrderView, code: str, entrie
         incident_id, opened = _join(tx, deps, order.supplier, Trouble.ACCOUNT_HOLD, code, order.id, waiting=True)
         if opened:
             facts, evidence = {"supplier": name, "code": code}, {"supplier": order.supplier, "code": code}
-            _open_task(tx, deps, TaskCategory.ACCOUNT_HOLD, incident_id, facts, evidence)
+            _open_task(tx, deps, TaskCategory.ACCOUNT_HOLD, incidents.question_key(incident_id), facts, evidence)
         incidents.fails_again(tx, incident_id, until=None)
         incident = incidents.find(tx, incident_id)
         assert incident is not None
@@ -182,13 +192,16 @@ def note_unreadable(
     record = entries.records[-1]
     difference = deps.shapes.difference(tx, supplier, record)
     incident_id, opened = _join(tx, deps, supplier, Trouble.CHANGED, record.operation, purchase_order_id)
-    if not opened:
+    incidents.fails_again(tx, incident_id, until=None)
+    if opened:
+        incidents.keep_difference(tx, incident_id, difference.as_json())
+    key = incidents.question_key(incident_id, record.operation)
+    if tasks.is_known(tx, key):  # asked, or answered by a person
         return
-    incidents.keep_difference(tx, incident_id, difference.as_json())
     name = deps.outside.supplier_settings(supplier).display_name
     facts = {"supplier": name, "operation": record.operation, "difference": difference.in_words()}
     evidence = {"supplier": supplier, "operation": record.operation, "difference": difference.as_json()}
-    _open_task(tx, deps, TaskCategory.SUPPLIER_CHANGED, incident_id, facts, evidence)
+    _open_task(tx, deps, TaskCategory.SUPPLIER_CHANGED, key, facts, evidence)
 
 
 # Joining.
@@ -242,10 +255,14 @@ def _join(
     incident_id, opened = incidents.join(tx, supplier, kind, purchase_order_id, reason=code, now=now(), waiting=waiting)
     if opened:
         _alert(tx, deps, incident_id)
-        noted = opened_here.get()
-        if noted is not None:
-            noted.append(IncidentRequest(supplier=supplier, kind=kind))
+        _have_looked_at(supplier, [kind])
     return incident_id, opened
+
+
+def _have_looked_at(supplier: str, kinds: Sequence[str]) -> None:
+    noted = opened_here.get()
+    if noted is not None:
+        noted.extend(IncidentRequest(supplier=supplier, kind=Trouble(kind)) for kind in kinds)
 
 
 def _alert(tx: Transaction, deps: Dependencies, incident_id: int) -> None:
@@ -261,9 +278,9 @@ def _open_task(
     tx: Transaction,
     deps: Dependencies,
     category: TaskCategory,
-    incident_id: int,
+    key: str,
     facts: dict[str, str],
     evidence: Mapping[str, object],
 ) -> None:
-    about = tasks.About(key=f"incident:{incident_id}")
+    about = tasks.About(key=key)
     tasks.open_task(tx, about, questions.draft(category, facts), evidence, people=deps.outside.people, now=now())

@@ -74,6 +74,11 @@ class Outside:
         """Return a supplier's settings."""
         return _named(self.configuration.suppliers, supplier_id, "supplier")
 
+    def name_of(self, supplier_id: str) -> str:
+        """Name a supplier to people, also one that is no longer configured: its orders are asked about all the same."""
+        settings = self.configuration.suppliers.get(supplier_id)
+        return settings.display_name if settings else supplier_id
+
     def supplier(self, supplier_id: str, api_version: str = "") -> SupplierPort:
         """Return the port to a supplier; an order in flight names the version of its interface that it began with."""
         settings = self.supplier_settings(supplier_id)

@@ -3,11 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from activities import answers
 from activities.common import Dependencies, ask_about, now
 from adapters.database import purchase_orders, submissions, tasks, timeline, withdrawals
 from adapters.database.engine import Transaction
 from adapters.database.purchase_orders import PurchaseOrderView
+from adapters.errors import AdapterError, NotSent
 from adapters.ports import SupplierPort
 from models.contracts import StepVerdict, Submission
 from models.money import Money
@@ -16,10 +19,26 @@ from models.suppliers import ACKNOWLEDGING, DoubtMeans, PlacedOrder, SupplierOrd
 from models.tasks import OpenTask, TaskCategory
 from workflows.decisions import promises
 
+NOT_BUILT = "not_built"
+
 
 def port_of(deps: Dependencies, order: PurchaseOrderView) -> SupplierPort:
     """Return the port to a purchase order's supplier, in the version of its interface that the order goes by."""
-    return deps.outside.supplier(order.supplier, order.api_version)
+    return port_to(deps, order.supplier, order.api_version)
+
+
+def port_to(deps: Dependencies, supplier: str, api_version: str = "") -> SupplierPort:
+    """Return the port to a supplier. Raises NotSent where it can't be built here, e.g. because a credential is not set.
+
+    That is as good as silence: it is waited for, counts as an outage where it lasts, and leads to a person in the end.
+    """
+    try:
+        return deps.outside.supplier(supplier, api_version)
+    except (AdapterError, SQLAlchemyError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+        why = f"{supplier}: its adapter can't be built ({type(error).__name__}); see dropwright doctor"
+        raise NotSent(why, code=NOT_BUILT) from None
 
 
 def document(order: PurchaseOrderView) -> SupplierOrder:

@@ -26,7 +26,8 @@ class PurchaseOrderActivities:
     def end_purchase_order(self, request: PurchaseOrderEnding) -> StragglerRequest | None:
         """Record an ending without shipment, close the fence where nothing was placed, and alert where a supplier cancelled.
 
-        Returns how to watch the supplier, where it was given up and may still deliver.
+        Returns how to watch the supplier, where it was given up and may still deliver. One that is no longer configured
+        can't be looked at.
         """
         with self._deps.database.begin() as tx:
             order = submissions.lock(tx, request.purchase_order_id)
@@ -35,7 +36,8 @@ class PurchaseOrderActivities:
             if not request.given_up or order.submission is not SubmissionState.PLACED:
                 return None
             withdrawals.give_up(tx, order.id, now=now())
-            return self._straggler(order)
+            known = order.supplier in self._deps.outside.configuration.suppliers
+            return self._straggler(order) if known else None
 
     def _tell(self, tx: Transaction, order: PurchaseOrderView, ending: PurchaseOrderState) -> None:
         timeline.tell(

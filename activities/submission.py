@@ -9,22 +9,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 
-from activities import outages, placement
+from activities import outages, placement, refusals
 from activities.common import Dependencies, ask_about, now, stopped_by_mode, subject
 from activities.journal import Entries
-from adapters.database import orders, purchase_orders, submissions, timeline, withdrawals
+from adapters.database import orders, purchase_orders, submissions, tasks, withdrawals
 from adapters.database.engine import Transaction, lost_connection
 from adapters.database.purchase_orders import PurchaseOrderView
 from adapters.database.submissions import Claim
 from adapters.errors import AccountHold, AdapterError, AuthenticationFailed, Doubtful, NotSent, Refused
 from adapters.ports import ExchangingPort
 from models.articles import normalise_ean
+from models.commands import CommandName
 from models.contracts import ConfirmRequest, PurchaseOrderRef, StepResult, StepVerdict, Submission, SubmitRequest
 from models.statuses import SubmissionState
 from models.suppliers import PlacedOrder, StockAnswer, SupplierOrder
@@ -35,7 +35,6 @@ MOST_QUOTES = 3  # a supplier that refuses its own quotes this often is asked ab
 QUOTE_EXPIRED = "shipping_cost_code_error"
 SEND_WITHIN = 5.0  # seconds from the claim to the request
 PERSIST_SECONDS = 8.0  # within the activity's margin over the request's own time-out
-TRY_ELSEWHERE = frozenset({"no_stock", "product_error"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class SubmissionActivities:
                 short = self._short_of(order)
             except AdapterError as error:
                 return _as_submission(
-                    outages.not_reached(self._deps, order, error, entries, give_up_at=request.give_up_at)
+                    refusals.question_failed(self._deps, order, error, entries, give_up_at=request.give_up_at)
                 )
             sending = self._claim(order, short, began)
             return self._send(sending, request, entries) if isinstance(sending, _Sending) else sending
@@ -104,7 +103,7 @@ class SubmissionActivities:
             if order.cancel_requested:
                 return Submission(verdict=StepVerdict.WITHDRAWN)
             if short:
-                return self._rejected(tx, order, "no_stock", articles=short)
+                return _as_submission(refusals.rejected(tx, order, "no_stock", articles=short))
             if task := stopped_by_mode(tx, self._deps, order):
                 return Submission(verdict=StepVerdict.ASK, task=task)
             if order.address is None or destinations.key(order.address) != order.quoted_for:
@@ -182,26 +181,9 @@ class SubmissionActivities:
         entries.save(tx)
         submissions.give_back(tx, claim, outcome="refused", detail=refusal.code, now=now())
         outages.note_success(tx, self._deps, order.supplier, entries)
-        if refusal.code in TRY_ELSEWHERE:
-            return self._rejected(tx, order, refusal.code)
         if refusal.code == QUOTE_EXPIRED and claim.fence < MOST_QUOTES:
             return Submission(verdict=StepVerdict.REQUOTE)
-        facts = {"code": refusal.code}
-        task = ask_about(tx, self._deps, TaskCategory.SUPPLIER_REFUSED, order, facts=facts, code=refusal.code)
-        return Submission(verdict=StepVerdict.ASK, task=task)
-
-    def _rejected(self, tx: Transaction, order: PurchaseOrderView, code: str, **detail: Any) -> Submission:
-        timeline.tell(
-            tx,
-            order.order_id,
-            "purchase_order.rejected",
-            at=now(),
-            purchase_order_id=order.id,
-            key=f"{order.id}:rejected",
-            code=code,
-            **detail,
-        )
-        return Submission(verdict=StepVerdict.REJECTED)
+        return _as_submission(refusals.refused(tx, self._deps, order, refusal.code))
 
     def _in_doubt(self, tx: Transaction, sending: _Sending, error: Exception, entries: Entries) -> Submission:
         """The request left and no answer came: keep what is known. The supplier's own means come first, then a person.
@@ -231,14 +213,30 @@ class SubmissionActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def confirm_submission(self, request: ConfirmRequest) -> Submission:
-        """A person found the order at the supplier: it is placed, and its plan counts from now."""
+        """A person found the order at the supplier: it is placed, and its plan counts from now.
+
+        A number that another order has there is believed only when it is said again.
+        """
         with self._deps.database.begin() as tx:
             order = submissions.lock(tx, request.purchase_order_id)
             by_documents = isinstance(placement.port_of(self._deps, order), ExchangingPort)
             number = order.number if by_documents else request.supplier_number  # what its documents name it by
+            placement.close_question(tx, order, "a person has answered", now=now())
+            if doubt := self._mistaken(tx, order, number):
+                return placement.in_doubt(tx, self._deps, order, doubt)
             submissions.confirm(tx, order.id, number, now=now())
             placement.tell_placed(tx, order, request.supplier_number, "confirmed by a person")
             return placement.resolved(tx, self._deps, submissions.lock(tx, order.id))
+
+    def _mistaken(self, tx: Transaction, order: PurchaseOrderView, number: str) -> str:
+        """Say whose number it is where it is another order's; "" where nobody has it, or the person insists."""
+        other = submissions.number_of(tx, order, number)
+        if other is None or order.submission not in (SubmissionState.UNKNOWN, SubmissionState.READY):
+            return ""
+        doubt = f"{number} is what they call {other}: enter it once more if it is this order's all the same"
+        category, answer = TaskCategory.SUBMIT_UNKNOWN, CommandName.CONFIRM_SUBMISSION
+        insists = tasks.answered_before(tx, category, answer, {"looked": doubt}, purchase_order_id=order.id)
+        return "" if insists else doubt
 
     @activity.defn(no_thread_cancel_exception=True)
     def reopen_submission(self, request: PurchaseOrderRef) -> None:
@@ -248,7 +246,8 @@ class SubmissionActivities:
         which is longer than the request's own.
         """
         with self._deps.database.begin() as tx:
-            submissions.lock(tx, request.purchase_order_id)
+            order = submissions.lock(tx, request.purchase_order_id)
+            placement.close_question(tx, order, "a person has answered", now=now())
             submissions.reopen(tx, request.purchase_order_id)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from temporalio import activity
 
-from activities import answers, escalations, outages, placement, shipping
+from activities import answers, escalations, outages, placement, refusals, shipping
 from activities.common import Dependencies, ask_about, now, subject
 from activities.failures import wait
 from activities.polling import Answer, clock, given, is_unanswered
@@ -54,11 +54,11 @@ class SupplierActivities:
         assert order.address is not None
         with self._deps.journal.about(subject(order.order_id, order.id)) as entries:
             try:
-                supplier = self._deps.outside.supplier(order.supplier)  # in the version that new orders go by
+                supplier = placement.port_to(self._deps, order.supplier)  # in the version that new orders go by
                 quotes = supplier.quote_shipping(destinations.destination(order.address), order.supplier_lines)
             except AdapterError as error:
                 give_up_at = activity.info().scheduled_time + self._settings(order).unreachable_deadline
-                return outages.not_reached(self._deps, order, error, entries, give_up_at=give_up_at)
+                return refusals.question_failed(self._deps, order, error, entries, give_up_at=give_up_at)
             with self._deps.database.begin() as tx:
                 entries.save(tx)
                 choice = self._keep_choice(tx, order, quotes)

@@ -98,7 +98,7 @@ class TaskActivities:
     def _ask_for_a_call(self, tx: Transaction, order: purchase_orders.PurchaseOrderView) -> None:
         facts = {
             "order": order.order_name,
-            "supplier": self._deps.outside.supplier_settings(order.supplier).display_name,
+            "supplier": self._deps.outside.name_of(order.supplier),
         }
         about = tasks.About(
             key=f"purchase-order:{order.id}:address", order_id=order.order_id, purchase_order_id=order.id

@@ -149,12 +149,16 @@ class WithdrawalActivities:
     def _judge(
         self, tx: Transaction, order: PurchaseOrderView, request: PollRequest, status: SupplierOrderStatus
     ) -> Answer:
-        """Whatever shipped is kept with its purchase order, and the storefront is not told of it."""
+        """Whatever shipped is kept with its purchase order, and the storefront is not told of it.
+
+        Parcels that it was told of left before the order was given up.
+        """
         following.keep_parcels(tx, order.id, status.parcels, source="check", now=now())
         said = status.status_text or status.state
         if status.state is SupplierState.CANCELLED:
             return StepResult(verdict=StepVerdict.CANCELLED)
-        if status.parcels or status.state is SupplierState.SHIPPED:
+        late = any(not parcel.told for parcel in following.known_parcels(tx, order.id))
+        if late or status.state is SupplierState.SHIPPED:
             return self._delivers(tx, order, said)
         if status.state is SupplierState.ACKNOWLEDGED and not order.acknowledged:  # it was given up for its silence
             self._delivers(tx, order, said)

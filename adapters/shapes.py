@@ -24,7 +24,7 @@ _TYPES = ((bool, "boolean"), (int | float, "number"), (str, "string"), (type(Non
 
 def shape_of(reply: str) -> Shape:
     """Say what an answer's body looks like. One that is no JSON has a type alone."""
-    text = reply.strip()
+    text = reply.strip("\ufeff \t\r\n")
     if not text:
         return {"$": "nothing"}
     try:
@@ -84,6 +84,7 @@ class Difference:
     gone: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     retyped: tuple[tuple[str, str, str], ...] = ()
+    cut: bool = False  # True: only the beginning of this answer was kept, and nothing is compared
 
     def as_json(self) -> dict[str, Any]:
         """Write it as evidence: paths and types."""
@@ -92,6 +93,8 @@ class Difference:
 
     def in_words(self) -> str:
         """Write it into a question, in brief."""
+        if self.cut:
+            return "it is too long to be compared here"
         if not self.known:
             return "no earlier answer is known"
         retyped = [f"{path} is {now}, was {was}" for path, was, now in self.retyped]

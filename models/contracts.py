@@ -234,6 +234,7 @@ class DoubtRequest(PurchaseOrderRef):
 
     until: Timestamp
     look_now: bool = False  # something was heard of it: look at once
+    may_send: bool = True  # false where it is held, or wanted no more: it is looked for, and not sent again
 
 
 class CancelRequest(PurchaseOrderRef):

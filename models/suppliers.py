@@ -1,17 +1,27 @@
 """What a supplier can do and what it answers, in the field's words; the same for every supplier."""
 
+import re
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from models.base import Contract, CountryCode, Identifier, Reference, Timestamp
 from models.money import Amount, Money
 from models.orders import Address
 
 Ean = Annotated[str, StringConstraints(min_length=1, max_length=40)]
-StatusText = Annotated[str, StringConstraints(max_length=60)]
+
+
+def _readable(text: object) -> object:
+    return _UNREADABLE.sub("", text) if isinstance(text, str) else text
+
+
+_UNREADABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# What a supplier wrote, without what can't be read and no database keeps: an order is not stuck for a NUL in its status.
+Said = Annotated[str, BeforeValidator(_readable)]
+StatusText = Annotated[Said, StringConstraints(max_length=60)]
 
 
 class DoubtMeans(StrEnum):
@@ -76,7 +86,7 @@ class ShippingQuote(Contract):
     """One way to ship, as quoted for one destination and one set of lines. ``days`` are business days."""
 
     quote_id: Identifier
-    carrier: str = Field(max_length=60)
+    carrier: Said = Field(max_length=60)
     cost: Money
     days: int | None = None
 
@@ -148,7 +158,7 @@ class AcknowledgedLine(Contract):
     status: LineStatus = LineStatus.ACCEPTED
     unit_cost: Money | None = None  # None: as ordered
     expected_on: date | None = None  # when it ships, as the supplier now says
-    substitute: str = Field(default="", max_length=60)  # the other article: its EAN, or the supplier's own number
+    substitute: Said = Field(default="", max_length=60)  # the other article: its EAN, or the supplier's own number
     reason: StatusText = ""  # the supplier's code for it, e.g. "R2"
 
 
@@ -200,8 +210,8 @@ class TrackedParcel(Contract):
     """A parcel as the supplier reports it. Without ``lines`` it covers whatever is still open."""
 
     tracking_number: Reference
-    carrier: str = Field(default="", max_length=60)
-    url: str = Field(default="", max_length=300)
+    carrier: Said = Field(default="", max_length=60)
+    url: Said = Field(default="", max_length=300)
     lines: tuple[SupplierLine, ...] = ()
 
 

@@ -44,19 +44,20 @@ class Doubting(WaitingOut):
         until = self._in_doubt_since + self._profile.doubt_deadline
         while submission.verdict is StepVerdict.UNKNOWN and submission.task is None:
             submission = await self._look_for_it(until)
-        if submission.verdict is StepVerdict.UNKNOWN:
+        while submission.verdict is StepVerdict.UNKNOWN:  # an answer that can't be right is asked about once more
             submission = await self._hear_a_person(submission)
         self._show(stage="ChoosingShipping")
         return submission
 
     async def _look_for_it(self, until: datetime) -> Submission:
-        request = DoubtRequest(**self._ref.model_dump(), until=until, look_now=self._take_look())
+        may_send = not (self._held or self._called_off())
+        request = DoubtRequest(**self._ref.model_dump(), until=until, look_now=self._take_look(), may_send=may_send)
         summary = f"Does {self._profile.display_name} have {self._request.number}?"
-        activity = workflow.start_activity_method(
-            DoubtActivities.settle_doubt, request, **options.supplier_doubt(self._profile, summary)
-        )
+        config = options.supplier_doubt(self._profile, summary)
         try:
-            found: Submission | None = await self._unless_interrupted(activity, news=True)
+            found: Submission | None = await self._taken_up(
+                lambda: workflow.start_activity_method(DoubtActivities.settle_doubt, request, **config), news=True
+            )
         except ActivityError:  # only the backstop ends it so, e.g. where our own code failed on every answer
             sent_at = f"{self._in_doubt_since:%d %b %Y %H:%M:%SZ}"
             found = Submission(

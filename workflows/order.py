@@ -116,11 +116,11 @@ class OrderWorkflow(Shortages):
 
     async def _screen_once(self, request: ScreenRequest) -> Screening:
         summary = "Ask the storefront: still paid, address complete, articles known?"
-        activity = workflow.start_activity_method(
-            StorefrontActivities.screen_order, request, **options.storefront(self._request.channel, summary)
-        )
+        config = options.storefront(self._request.channel, summary)
         try:
-            screening: Screening | None = await self._unless_interrupted(activity)
+            screening: Screening | None = await self._taken_up(
+                lambda: workflow.start_activity_method(StorefrontActivities.screen_order, request, **config)
+            )
         except ActivityError:  # a day without an answer
             task = await self._open(TaskCategory.STOREFRONT_REFUSED, what="the check", code="no answer")
             return Screening(verdict=ScreenVerdict.ASK, task=task)

@@ -10,6 +10,7 @@ from temporalio.workflow import ActivityConfig
 from activities.storefronts import StorefrontActivities
 from activities.submission import SubmissionActivities
 from activities.suppliers import SupplierActivities
+from models.base import format_duration
 from models.commands import CommandName, UnitsReturned
 from models.contracts import (
     PurchaseOrderRef,
@@ -88,21 +89,25 @@ class Placing(Doubting):
         return True
 
     async def _submit_once(self, give_up_at: datetime) -> Submission:
-        request = SubmitRequest(**self._ref.model_dump(), give_up_at=give_up_at)
-        activity = workflow.start_activity_method(
-            SubmissionActivities.submit_purchase_order,
-            request,
-            **options.submission(self._profile, f"Order at {self._profile.display_name} as {self._request.number}"),
-        )
+        request, began = SubmitRequest(**self._ref.model_dump(), give_up_at=give_up_at), workflow.now()
+        config = options.submission(self._profile, f"Order at {self._profile.display_name} as {self._request.number}")
+        ran_out = False
         try:
-            submission: Submission | None = await self._unless_interrupted(activity)
+            submission: Submission | None = await self._taken_up(
+                lambda: workflow.start_activity_method(SubmissionActivities.submit_purchase_order, request, **config)
+            )
         except ActivityError:
-            submission = None  # it ran out of time: only the fence knows what became of it
+            submission, ran_out = None, True  # only the fence knows what became of it
         if submission is not None:
             return submission
-        return await workflow.execute_activity_method(
+        submission = await workflow.execute_activity_method(
             SubmissionActivities.resolve_submission, self._ref, **options.record("Did the request leave?")
         )
+        if ran_out and submission.verdict is StepVerdict.INTERRUPTED:  # nothing left, and nobody could make it leave
+            waited = format_duration(workflow.now() - began)
+            task = await self._open(TaskCategory.SUPPLIER_UNREACHABLE, waited=waited, code="no answer")
+            return Submission(verdict=StepVerdict.ASK, task=task)
+        return submission
 
     async def _go_on_after_doubt(self, submission: Submission) -> None:
         if submission.verdict is StepVerdict.DONE:
@@ -158,9 +163,10 @@ class Placing(Doubting):
 
     async def _attempt(self, activity: Any, request: PurchaseOrderRef, config: ActivityConfig) -> StepResult:
         """Take a step once. One that its retries could not bring to an end becomes a question to a person."""
-        handle = workflow.start_activity_method(activity, request, **config)
         try:
-            result: StepResult | None = await self._unless_interrupted(handle)
+            result: StepResult | None = await self._taken_up(
+                lambda: workflow.start_activity_method(activity, request, **config)
+            )
         except ActivityError:
             at_storefront = config["task_queue"] == storefront_queue(self._request.channel)
             category = TaskCategory.STOREFRONT_REFUSED if at_storefront else TaskCategory.SUPPLIER_UNREACHABLE

@@ -112,7 +112,7 @@ class PurchaseOrderWorkflow(Withdrawing):
             result = await self._poll(
                 SupplierActivities.await_acknowledgement, self._looks, "Await the acknowledgement", unasked=unasked
             )
-            if result.verdict is StepVerdict.EXHAUSTED and result.task is None:
+            if result.verdict is StepVerdict.EXHAUSTED and result.task is None and not self._stop_is_asked():
                 result = await self._withdraw_in_silence()
             acknowledged = await self._decide_on(result)
         self._expect(self._submission)
@@ -142,14 +142,14 @@ class PurchaseOrderWorkflow(Withdrawing):
             final_grace=self._profile.final_check_grace,
             declined=self._declined,
             look_now=self._take_look(),
-            unasked=unasked,
+            unasked=unasked or self._stop_is_asked(),
         )
         ends_in = tracking_plan.instants(request.confirmed_at, plan)[-1] - workflow.now()
-        activity = workflow.start_activity_method(
-            check, request, **options.supplier_poll(self._profile, ends_in, summary)
-        )
+        config = options.supplier_poll(self._profile, ends_in, summary)
         try:
-            result: StepResult | None = await self._unless_interrupted(activity, news=True)
+            result: StepResult | None = await self._taken_up(
+                lambda: workflow.start_activity_method(check, request, **config), news=True
+            )
         except ActivityError:  # only the backstop ends a poll so; what it last heard is in the database
             task = await self._open(TaskCategory.CHECKS_SPENT)
             return StepResult(verdict=StepVerdict.EXHAUSTED, task=task)
@@ -189,11 +189,19 @@ class PurchaseOrderWorkflow(Withdrawing):
             raise Ended(PurchaseOrderState.CANCELLED_BY_SUPPLIER)
         if result.verdict is StepVerdict.REJECTED:
             raise Ended(PurchaseOrderState.REJECTED)
-        assert result.task is not None
         if self._has_news_of_wishes():  # they came with the answer; this question comes back with the next look
             return self._answered_to_stop()
-        answer = await self._ask(result.task)
+        if self._stop_is_asked():  # and so it does where another one is to be answered first
+            return await self._ask_whether_it_stops(result)
+        assert result.task is not None
+        return await self._heed_word(await self._ask(result.task))
+
+    async def _heed_word(self, answer: Command | None) -> bool:
+        """Do what a person has decided of it. True: this wait is over."""
         match answer and answer.command:
+            case CommandName.REROUTE if self._cancel_wanted:  # the order ends: nothing is to go elsewhere any more
+                self._given_up = True
+                raise Ended(PurchaseOrderState.CANCELLED)
             case CommandName.REROUTE:
                 self._reroute_wanted = True
                 await self._heed_wishes()
@@ -214,10 +222,21 @@ class PurchaseOrderWorkflow(Withdrawing):
         self._plan = tracking_plan.reaching(self._plan, spent + sum(self._profile.tracking_plan, timedelta()))
 
     def _answered_to_stop(self) -> bool:
-        if self._answer is not None:
-            answer = self._lay_aside()
-            if answer is not None and answer.command is CommandName.CANCEL:
-                raise Ended(PurchaseOrderState.CANCELLED)
+        return False if self._answer is None else self._heed_answer_to_stop(self._lay_aside())
+
+    async def _ask_whether_it_stops(self, result: StepResult) -> bool:
+        """Wait for people's word on it. A look that has opened a question of its own has closed this one."""
+        task = result.task or self._question
+        if task is None or task.category is not TaskCategory.CANCEL_AT_SUPPLIER:
+            task = await self._open(TaskCategory.CANCEL_AT_SUPPLIER)
+        if self._answer is not None:  # meanwhile
+            return self._answered_to_stop()
+        return self._heed_answer_to_stop(await self._ask(task))
+
+    def _heed_answer_to_stop(self, answer: Command | None) -> bool:
+        self._stop_answered |= answer is not None
+        if answer is not None and answer.command is CommandName.CANCEL:
+            raise Ended(PurchaseOrderState.CANCELLED)
         return False
 
     def _checks_summary(self) -> str:

@@ -51,6 +51,7 @@ class Shares(Steerable):
         self._states: dict[str, str] = {}
         self._running: dict[str, asyncio.Task[PurchaseOrderOutcome]] = {}
         self._told_to_hold: set[str] = set()  # with the order, until it is released
+        self._holding: Command | None = None  # by which it is held
         self._lost: dict[str, str] = {}  # without a result, and why; a person must say what is true
         self._verdicts: dict[str, CommandName] = {}  # what a person has said of a lost one
         self._ending: OrderState | None = None  # set by the purchase order whose last transaction closed the books
@@ -99,6 +100,8 @@ class Shares(Steerable):
             child = await self._start(order)
             if self._cancel_wanted:  # since before it was there to hear of it
                 await self._tell(order.number, "cancel_requested")
+            if self._holding and order.number not in self._told_to_hold:  # likewise
+                await self._tell_of_hold([order.number], self._holding)
             outcome = await self._outcome_of(order, child)
         except Exception:
             self._look_up()  # whatever this is, the story must meet it
@@ -220,18 +223,23 @@ class Shares(Steerable):
         for number in list(self._running):
             await self._tell(number, "cancel_requested")
 
-    async def _tell(self, number: str, signal: str, *args: Any) -> None:
-        """Signal a purchase order; one that has ended meanwhile needs no telling."""
+    async def _tell(self, number: str, signal: str, *args: Any) -> bool:
+        """Signal a purchase order; one that has ended meanwhile needs no telling. Returns whether it is there."""
         workflow_id = _workflow_id(self._purchase_orders[number])
         try:
             await workflow.get_external_workflow_handle(workflow_id).signal(signal, args=args)
         except Exception as error:  # noqa: BLE001
             workflow.logger.info("not told: %s (%s)", workflow_id, type(error).__name__)
+            return False
+        return True
 
     async def _tell_of_hold(self, numbers: list[str], command: Command) -> None:
-        self._told_to_hold = set(numbers) if command.command is CommandName.HOLD else set()
+        self._holding = command if command.command is CommandName.HOLD else None
+        self._told_to_hold -= set(numbers)
         for number in numbers:
-            await self._tell(number, "override", command.model_copy(update={"task_id": None}))
+            told = await self._tell(number, "override", command.model_copy(update={"task_id": None}))
+            if told and self._holding:
+                self._told_to_hold.add(number)
 
     def _running_at(self, supplier: str) -> list[str]:
         return [number for number in self._running if self._purchase_orders[number].profile.supplier == supplier]

@@ -6,11 +6,11 @@ batch operations. Neither can brick a lifecycle, whatever it carries.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType  # noqa: A004
 
 from activities.tasks import TaskActivities
 from models.commands import Command, CommandName, CommandReceipt
@@ -31,6 +31,10 @@ COMMAND_HELP = (
     'extend_tracking extend_by ("24h"), wait wait_for ("72h"), reroute of an order supplier. '
     "The current details say what is asked."
 )
+
+
+# Time that ran out before an attempt came to an end of its own; the server names the first one where none was begun.
+_IN_THE_QUEUE = (TimeoutType.SCHEDULE_TO_START, TimeoutType.SCHEDULE_TO_CLOSE)
 
 
 class Activity(Protocol[Outcome]):
@@ -250,6 +254,15 @@ class Steerable(Asking):
             raise
         return value
 
+    async def _taken_up(self, begin: Callable[[], Activity[Result]], *, news: bool = False) -> Result | None:
+        """Await an activity as above. One whose time ran out while our workers were away is begun once more."""
+        try:
+            return await self._unless_interrupted(begin(), news=news)
+        except ActivityError as error:
+            if not nobody_came(error):
+                raise
+        return await self._unless_interrupted(begin(), news=news)
+
     # Records.
 
     async def _record(
@@ -273,6 +286,11 @@ class Steerable(Asking):
         await workflow.execute_activity_method(
             TaskActivities.record_malformed, record, **options.record(f"Record: unreadable {handler}")
         )
+
+
+def nobody_came(error: ActivityError) -> bool:
+    """Say whether an activity ran out of time in its queue: that says nothing of whom it would have asked."""
+    return isinstance(error.cause, TimeoutError) and error.cause.type in _IN_THE_QUEUE
 
 
 def start_input(request: Result | None) -> Result:

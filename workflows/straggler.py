@@ -14,7 +14,7 @@ from models.contracts import PollRequest, PurchaseOrderRef, StepVerdict, Straggl
 from models.identifiers import ORDERS_QUEUE, straggler_workflow_id
 from workflows import options, search_attributes
 from workflows.decisions import presentation, tracking_plan
-from workflows.steering import start_input
+from workflows.steering import nobody_came, start_input
 
 
 @workflow.defn(name="StragglerWorkflow")
@@ -25,6 +25,7 @@ class StragglerWorkflow:
     def __init__(self, request: StragglerRequest | None = None) -> None:
         self._request = start_input(request)
         self._news = 0
+        self._unseen = False
 
     @workflow.run
     async def run(self, request: StragglerRequest | None = None) -> StragglerOutcome:  # noqa: ARG002 - held since __init__
@@ -62,8 +63,10 @@ class StragglerWorkflow:
             activity.cancel()
         try:
             return (await activity).verdict
-        except ActivityError:  # cancelled for news, or only the backstop has ended it
-            return StepVerdict.INTERRUPTED if interrupted else StepVerdict.EXHAUSTED
+        except ActivityError as error:  # cancelled for news, or only the backstop has ended it
+            again = nobody_came(error) and not self._unseen  # our workers were away: it is looked at once more
+            self._unseen |= nobody_came(error)
+            return StepVerdict.INTERRUPTED if interrupted or again else StepVerdict.EXHAUSTED
 
 
 async def start_watch(request: StragglerRequest) -> None:

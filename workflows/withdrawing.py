@@ -35,6 +35,7 @@ class Withdrawing(Placing):
     def __init__(self, request: PurchaseOrderRequest) -> None:
         super().__init__(request)
         self._asked_to_cancel = False
+        self._stop_answered = False  # a person has said whether its supplier can still be stopped
         self._partly_shipped = False
         self._given_up = False  # its units are ordered elsewhere, though the supplier may still deliver them
 
@@ -77,6 +78,10 @@ class Withdrawing(Placing):
         if answer is StepVerdict.DONE:
             raise Ended(PurchaseOrderState.CANCELLED)
         self._pose(await self._open(TaskCategory.CANCEL_AT_SUPPLIER))
+
+    def _stop_is_asked(self) -> bool:
+        """Say whether people are asked if it can be stopped there: until they have said so that is the question."""
+        return self._asked_to_cancel and not self._stop_answered
 
     async def _order_elsewhere(self) -> None:
         """Return its units to the order, unless the supplier says that it delivers them, or they are cancelled meanwhile."""
@@ -125,11 +130,12 @@ class Withdrawing(Placing):
 
     async def _ask_to_cancel_once(self, request: CancelRequest) -> StepResult:
         summary = f"Ask {self._profile.display_name} to cancel {self._request.number}"
-        activity = workflow.start_activity_method(
-            WithdrawalActivities.cancel_at_supplier, request, **options.supplier_cancel(self._profile, summary)
-        )
+        config = options.supplier_cancel(self._profile, summary)
         try:
-            result: StepResult | None = await self._unless_interrupted(activity, news=True)
+            result: StepResult | None = await self._taken_up(
+                lambda: workflow.start_activity_method(WithdrawalActivities.cancel_at_supplier, request, **config),
+                news=True,
+            )
         except ActivityError:  # only the backstop ends it so
             return StepResult(verdict=StepVerdict.EXHAUSTED)
         return result or StepResult(verdict=StepVerdict.INTERRUPTED)

@@ -122,24 +122,37 @@ def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None) ->
         stay_away(tx, incident_id, until)
 
 
-def recovered(tx: Transaction, supplier: str, kinds: Sequence[str], *, now: datetime) -> list[int]:
-    """Mark open incidents of these kinds as recovered. Their orders are let go by their workflows."""
+def recovered(tx: Transaction, supplier: str, kinds: Sequence[str], *, now: datetime) -> list[str]:
+    """Mark open incidents of these kinds as recovered. Their orders are let go by their workflows. Returns their kinds."""
     marking = update(incidents).where(
         incidents.c.supplier == supplier, incidents.c.kind.in_(kinds), _OPEN, incidents.c.recovered_at.is_(None)
     )
-    return list(tx.execute(marking.values(recovered_at=now).returning(incidents.c.id)).scalars())
+    return list(tx.execute(marking.values(recovered_at=now).returning(incidents.c.kind)).scalars())
 
 
-def changed_back(tx: Transaction, supplier: str, operation: str, *, now: datetime) -> None:
-    """Mark the incident about an operation's unreadable answers as recovered: they are understood again."""
-    marking = update(incidents).where(
-        incidents.c.supplier == supplier,
-        incidents.c.kind == CHANGED,
-        incidents.c.reason == operation,
-        _OPEN,
-        incidents.c.recovered_at.is_(None),
-    )
-    tx.execute(marking.values(recovered_at=now))
+def question_key(incident_id: int, operation: str = "") -> str:
+    """Name the reason for which a person is asked about an incident, or about an operation that changed in it."""
+    return f"incident:{incident_id}:{operation}" if operation else f"incident:{incident_id}"
+
+
+def changed_back(tx: Transaction, supplier: str, operation: str, *, now: datetime) -> list[str]:
+    """An operation's answers are understood again: its question is closed, and with the last one the alarm is over.
+
+    Returns the kinds of the incidents that are recovered by that.
+    """
+    incident_id = _open_one(tx, supplier, CHANGED)
+    if incident_id is None:
+        return []
+    key = question_key(incident_id, operation)
+    if not tasks.is_known(tx, key):  # it was no part of the trouble
+        return []
+    tasks.close_for(tx, key, answer="its answers can be read again", now=now)
+    return [] if is_asked_about(tx, incident_id) else recovered(tx, supplier, (CHANGED,), now=now)
+
+
+def is_asked_about(tx: Transaction, incident_id: int) -> bool:
+    """Say whether a question about an incident is still open."""
+    return tasks.is_asked(tx, question_key(incident_id))
 
 
 def keep_difference(tx: Transaction, incident_id: int, difference: dict[str, Any]) -> None:
@@ -203,7 +216,7 @@ def finish(tx: Transaction, incident_id: int, *, now: datetime) -> bool:
 def _close(tx: Transaction, incident_id: int, *, now: datetime) -> None:
     closing = update(incidents).where(incidents.c.id == incident_id, _OPEN)
     tx.execute(closing.values(closed_at=now, recovered_at=func.coalesce(incidents.c.recovered_at, now)))
-    tasks.close_for(tx, f"incident:{incident_id}", answer="the supplier serves us again", now=now)
+    tasks.close_all_for(tx, question_key(incident_id), answer="the supplier serves us again", now=now)
 
 
 def close(tx: Transaction, supplier: str, *, now: datetime, kinds: Sequence[str]) -> list[str]:

@@ -96,7 +96,7 @@ _ORDER = (
 _LINES = (
     select(purchase_order_lines)
     .where(purchase_order_lines.c.purchase_order_id == bindparam("purchase_order"))
-    .order_by(purchase_order_lines.c.line_id)
+    .order_by(purchase_order_lines.c.line_id, purchase_order_lines.c.ean)  # a bundle's line has several articles
 )
 
 

@@ -117,6 +117,17 @@ def reopen(tx: Transaction, purchase_order_id: int) -> None:
     tx.execute(reopening.values(submission=SubmissionState.READY, claim_token=None, fence=purchase_orders.c.fence + 1))
 
 
+def number_of(tx: Transaction, order: records.PurchaseOrderView, supplier_number: str) -> str | None:
+    """Name another purchase order that its supplier has under this number."""
+    query = select(purchase_orders.c.number).where(
+        purchase_orders.c.supplier == order.supplier,
+        purchase_orders.c.supplier_number == supplier_number,
+        purchase_orders.c.id != order.id,
+    )
+    found: str | None = tx.execute(query.limit(1)).scalar()
+    return found
+
+
 def attempts(tx: Transaction, purchase_order_id: int) -> int:
     """Count the requests that may have left."""
     left = or_(submission_attempts.c.outcome.is_(None), submission_attempts.c.outcome.in_(["unknown", "placed"]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database.engine import Transaction
@@ -101,6 +101,16 @@ def close_for(tx: Transaction, key: str, *, answer: str, now: datetime) -> None:
         close(tx, task_id, TaskState.OBSOLETE, answer=answer, by="dropwright", now=now)
 
 
+def close_all_for(tx: Transaction, key: str, *, answer: str, now: datetime) -> None:
+    """Close what is asked for this reason, and for parts of it (``key:part``): the world answered first."""
+    closing = update(tasks).where(_of(key), tasks.c.state == TaskState.OPEN)
+    tx.execute(closing.values(**_obsolete(answer, now)))
+
+
+def _of(key: str) -> ColumnElement[bool]:
+    return or_(tasks.c.key == key, tasks.c.key.startswith(f"{key}:", autoescape=True))
+
+
 def close_open_ones(
     tx: Transaction, *, now: datetime, order_id: int | None = None, purchase_order_id: int | None = None, answer: str
 ) -> None:
@@ -147,9 +157,16 @@ def due_for_reminder(tx: Transaction, task_id: int, *, now: datetime, again_afte
 
 
 def is_asked(tx: Transaction, key: str) -> bool:
-    """Say whether the question for this reason is still open."""
-    query = select(tasks.c.id).where(tasks.c.key == key, tasks.c.state == TaskState.OPEN)
-    return tx.execute(query).scalar() is not None
+    """Say whether a question for this reason, or for a part of it, is still open."""
+    query = select(tasks.c.id).where(_of(key), tasks.c.state == TaskState.OPEN)
+    return tx.execute(query.limit(1)).scalar() is not None
+
+
+def is_known(tx: Transaction, key: str) -> bool:
+    """Say whether the question for just this reason is open, or was answered by a person."""
+    answered = and_(tasks.c.key.startswith(f"{key}#", autoescape=True), tasks.c.state == TaskState.ANSWERED)
+    query = select(tasks.c.id).where(or_(tasks.c.key == key, answered))
+    return tx.execute(query.limit(1)).scalar() is not None
 
 
 def is_open(tx: Transaction, task_id: int) -> bool:

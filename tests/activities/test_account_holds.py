@@ -1,7 +1,8 @@
 from datetime import timedelta
 
+from adapters.errors import AccountHold
 from models.contracts import StepVerdict
-from tests.activities.incident_desk import HELD, TRY, Desk, attempt, out_of_money
+from tests.activities.incident_desk import HELD, PROBE, TRY, Desk, attempt, goes_down, out_of_money
 from tests.activities.world import START, World, ref
 
 
@@ -21,6 +22,41 @@ def test_while_the_account_is_held_quotes_are_asked_for_as_ever(world: World) ->
     world.bts.on_place = out_of_money
     attempt(world, order)
     assert world.run(world.choosing.choose_shipping, ref(other)).verdict is StepVerdict.DONE
+
+
+def suspended() -> None:
+    raise AccountHold("asked: suspended", code="suspended")
+
+
+def test_an_account_that_gets_no_quotes_either_is_one_incident_and_tried_by_one_order(world: World, desk: Desk) -> None:
+    orders = [world.planned(1)[0] for _ in range(3)]
+    world.bts.on_quote = suspended
+    for order in orders:
+        assert world.run(world.choosing.choose_shipping, ref(order)).verdict is StepVerdict.DOWN
+    assert desk.alerts() == ["BTSWholesaler: account hold (suspended)"]
+    assert (world.tasks(), desk.waiting()) == (["account_hold"], 3)
+
+    world.bts.on_quote, at = lambda: None, START + TRY
+    desk.let_one_try(at)
+    assert world.run(world.choosing.choose_shipping, ref(orders[0]), at=at).verdict is StepVerdict.DONE
+    assert attempt(world, orders[0], at) is StepVerdict.DONE
+    assert desk.let_one_try(at) == ""
+    assert desk.drain(at, HELD) == ""
+    assert desk.waiting() == 0
+
+
+def test_an_account_that_is_told_no_stock_either_holds_its_orders(world: World, desk: Desk) -> None:
+    order = world.quoted(1)
+    world.bts.on_stock = suspended
+    assert attempt(world, order) is StepVerdict.DOWN
+    assert desk.alerts() == ["BTSWholesaler: account hold (suspended)"]
+
+
+def test_a_supplier_that_is_back_with_our_account_held_is_reachable(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    world.bts.on_probe = suspended
+    desk.probe(START + 2 * PROBE)
+    assert desk.tend(at=START + 2 * PROBE).down is False
 
 
 def test_while_the_account_is_held_one_order_per_interval_tries_it(world: World, desk: Desk) -> None:

@@ -183,6 +183,46 @@ def test_answers_that_are_understood_again_end_the_alarm(world: World) -> None:
     assert world.only("SELECT recovered_at FROM incidents")["recovered_at"] == START + 25 * HOUR
 
 
+def test_each_operation_that_changed_is_asked_about_and_the_alarm_lasts_until_all_can_be_read(world: World) -> None:
+    world.bts.reply = CHANGED
+    order, other = world.placed(1), world.planned(1)[0]
+
+    def unreadable() -> None:
+        raise UnexpectedReply("$.order is missing")
+
+    world.bts.on_fetch = world.bts.on_quote = unreadable
+    check(world, order, START + 24 * HOUR)
+    ask(world, other, START + 24 * HOUR)
+    operations = ("fetch_order otherwise", "quote_shipping otherwise")
+    of_changes = "SELECT question FROM tasks WHERE state = 'open' AND category = 'supplier_changed' ORDER BY id"
+    asked = [row["question"] for row in world.rows(of_changes)]
+    assert [word in one for word, one in zip(operations, asked, strict=True)] == [True, True]
+    assert len(world.rows("SELECT 1 FROM incidents")) == 1
+
+    world.bts.on_fetch = lambda: None
+    check(world, order, START + 25 * HOUR)
+    assert world.only("SELECT recovered_at FROM incidents")["recovered_at"] is None
+    assert len(world.rows(of_changes)) == 1
+    world.bts.on_quote = lambda: None
+    assert ask(world, other, START + 26 * HOUR) == StepVerdict.DONE
+    assert world.only("SELECT recovered_at FROM incidents")["recovered_at"] == START + 26 * HOUR
+    assert world.rows(of_changes) == []
+
+
+def test_an_alarm_that_was_over_lasts_where_the_next_answer_can_not_be_read(world: World) -> None:
+    world.bts.reply = CHANGED
+    order = world.placed(1)
+
+    def unreadable() -> None:
+        raise UnexpectedReply("$.order is missing")
+
+    for hour, on_fetch in ((24, unreadable), (25, lambda: None), (30, unreadable)):
+        world.bts.on_fetch = on_fetch
+        check(world, order, START + hour * HOUR)
+    assert world.only("SELECT recovered_at FROM incidents")["recovered_at"] is None
+    assert world.tasks() == ["supplier_changed"]
+
+
 def test_a_placement_whose_answer_nobody_can_read_is_in_doubt_and_told_as_a_change(world: World) -> None:
     def unreadable(_: SupplierOrder) -> None:
         raise Doubtful("setCreateOrder: no order number", code="unreadable")

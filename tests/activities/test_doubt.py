@@ -51,8 +51,9 @@ def settle(
     at: datetime = START + DELAY,
     until: datetime = START + 6 * HOUR,
     look_now: bool = False,
+    may_send: bool = True,
 ) -> Submission:
-    request = DoubtRequest(**ref(order).model_dump(), until=until, look_now=look_now)
+    request = DoubtRequest(**ref(order).model_dump(), until=until, look_now=look_now, may_send=may_send)
     return world.run(DoubtActivities(world.deps).settle_doubt, request, at=at)
 
 
@@ -175,6 +176,16 @@ def test_nothing_is_sent_again_that_is_to_be_cancelled(world: World) -> None:
         settle(world, order)
     assert len(world.bts.placed) == 1
     assert "find_order" in world.bts.asked
+
+
+def test_nothing_is_sent_again_that_a_person_has_called_off_or_holds(world: World) -> None:
+    order = in_doubt(world, DoubtMeans.KEY)
+    world.bts.on_place = lambda _order: None
+    with pytest.raises(ApplicationError, match="in doubt"):
+        settle(world, order, may_send=False)
+    assert len(world.bts.placed) == 1
+    assert "find_order" in world.bts.asked
+    assert settle(world, order, at=START + HOUR).verdict is StepVerdict.DONE
 
 
 class Clock:

@@ -7,9 +7,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities import outages
 from adapters.database.configurations import apply
 from models.configuration import Configuration
-from models.contracts import StepVerdict, TaskRequest
+from models.contracts import PurchaseOrderEnding, StepVerdict, TaskRequest
+from models.incidents import IncidentRequest
+from models.statuses import PurchaseOrderState
 from models.tasks import TaskCategory
-from tests.activities.incident_desk import DAY, MINUTE, PROBE, Desk, attempt, goes_down
+from tests.activities.incident_desk import DAY, MINUTE, PROBE, UNREACHABLE, Desk, attempt, goes_down
 from tests.activities.world import HOUR, START, World, ref, submit
 
 
@@ -128,14 +130,49 @@ def test_an_answer_to_any_order_ends_the_outage(world: World) -> None:
     assert world.run(world.choosing.choose_shipping, ref(late)).verdict is StepVerdict.DONE
 
 
-def test_an_incident_of_a_supplier_that_was_taken_out_of_the_configuration_closes(world: World, desk: Desk) -> None:
-    goes_down(world, world.quoted(1))
+def test_an_answer_that_ends_an_incident_has_its_workflow_look_at_once(world: World) -> None:
+    order = world.quoted(1)
+    goes_down(world, order)
+
+    def heard() -> None:
+        with world.database.begin() as tx:
+            outages.note_success(tx, world.deps, "bts")
+
+    named: list[IncidentRequest] = []
+    token = outages.opened_here.set(named)
+    try:
+        world.run(heard)
+    finally:
+        outages.opened_here.reset(token)
+    assert named == [UNREACHABLE]
+
+
+def taken_out(world: World) -> None:
     document = world.configurations.current().configuration.model_dump(mode="json")
     del document["suppliers"]["bts"]
     document["routing"]["priority"] = ["nova"]
     apply(world.database, Configuration.model_validate(document), by="test", now=START)
     world.configurations._read_at = float("-inf")
     world.configurations.current()
+
+
+def test_orders_of_a_supplier_that_was_taken_out_can_be_asked_about_and_given_up(world: World) -> None:
+    order = world.placed(1)
+    taken_out(world)
+    request = TaskRequest(
+        order_id=order.order_id, purchase_order_id=order.purchase_order_id, category=TaskCategory.CHECKS_SPENT
+    )
+    assert "bts has not shipped" in world.run(world.people.open_task, request).question
+    ending = PurchaseOrderEnding(**ref(order).model_dump(), ending=PurchaseOrderState.RETURNED, given_up=True)
+    assert world.run(world.ends.end_purchase_order, ending) is None
+    assert world.purchase_order(order)["given_up_at"] == START
+
+
+def test_an_incident_of_a_supplier_that_was_taken_out_of_the_configuration_closes(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    taken_out(world)
     assert desk.tend(at=START + HOUR).down is False
     assert desk.drain(START + HOUR) == ""
     assert desk.tend(at=START + HOUR).open is False
+    note = world.only("SELECT body FROM mails WHERE key LIKE '%closed'")["body"]
+    assert "Nobody can send those that were let go: `dropwright order reroute ORDER`" in note

@@ -2,9 +2,12 @@ import asyncio
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from adapters.errors import AuthenticationFailed, Throttled
+from adapters.secrets import MissingSecretError
 from models.contracts import StepVerdict, TaskReminder, TaskRequest
 from models.tasks import TaskCategory
 from tests.activities.incident_desk import DAY, MINUTE, PROBE, Desk, attempt, goes_down, silent
@@ -65,6 +68,25 @@ def test_credentials_that_fail_are_an_incident_at_once(world: World, desk: Desk)
     assert attempt(world, order) is StepVerdict.DOWN
     assert world.only("SELECT kind FROM incidents")["kind"] == "credentials"
     assert desk.waiting() == 1
+
+
+def test_an_adapter_that_can_not_be_built_is_an_outage_and_its_alert_says_where_to_look(
+    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = world.quoted(1)
+
+    def missing(_supplier: str, _version: str = "") -> None:
+        raise MissingSecretError("SUPPLIER_TOKEN")
+
+    monkeypatch.setattr(world.deps.outside, "supplier", missing)
+    for seconds in (0, 30):
+        with pytest.raises(ApplicationError, match=r"can't be built \(MissingSecretError\); see dropwright doctor"):
+            attempt(world, order, START + timedelta(seconds=seconds))
+    assert attempt(world, order, START + timedelta(seconds=60)) is StepVerdict.DOWN
+    assert desk.alerts() == ["BTSWholesaler: unreachable (not_built)"]
+    assert "what its adapter lacks: `dropwright doctor`" in world.only("SELECT body FROM mails")["body"]
+    desk.probe(START + DAY)
+    assert desk.tend(at=START + DAY).down is True
 
 
 def test_past_its_deadline_a_silent_supplier_becomes_a_question(world: World) -> None:

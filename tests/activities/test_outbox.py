@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from temporalio.exceptions import ApplicationError
 
+from activities.outside import Outside
 from adapters.database import mails
 from adapters.database.mails import DOUBTFUL_AFTER, Letter
 from adapters.errors import Doubtful, NotSent, Refused
+from adapters.ports import Mailer
+from adapters.secrets import MissingSecretError
 from models.contracts import MailBatch
 from tests.activities.broken_commit import BrokenCommit
 from tests.activities.world import START, World
@@ -135,6 +138,20 @@ def test_a_mail_that_was_not_taken_comes_again_later_and_later(world: World) -> 
     assert state_of(world, "news") == "sent"  # nothing of the earlier tries had left: it is no repetition
 
 
+def test_while_the_mail_servers_password_is_missing_no_mail_is_used_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(world, "news", "other news")
+    with monkeypatch.context() as without:
+        without.setattr(Outside, "mailer", _without_password)
+        for attempt in range(4):
+            with pytest.raises(MissingSecretError):
+                dispatch(world, after=attempt * 2 * DOUBTFUL_AFTER)
+
+    assert dispatch(world, after=10 * DOUBTFUL_AFTER) == MailBatch(sent=2)
+    assert (state_of(world, "news"), state_of(world, "other news")) == ("sent", "sent")
+
+
 def test_a_mail_that_is_refused_is_left_and_does_not_hold_up_the_next(world: World) -> None:
     write(world, "bad address", "good address")
     world.mailer.on_send = _refuse_bad
@@ -164,6 +181,10 @@ def _raising(error: Exception) -> Callable[[dict[str, str]], None]:
         raise error
 
     return on_send
+
+
+def _without_password(_: Outside) -> Mailer:
+    raise MissingSecretError("SMTP_PASSWORD")
 
 
 def _refuse_bad(mail: dict[str, str]) -> None:

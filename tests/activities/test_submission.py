@@ -9,7 +9,15 @@ from sqlalchemy.exc import OperationalError
 from temporalio.exceptions import ApplicationError
 
 from adapters.errors import AccountHold, AuthenticationFailed, Doubtful, NotSent, Refused, Throttled
-from models.contracts import ConfirmRequest, PurchaseOrderEnding, PurchaseOrderRequest, StepVerdict, Submission
+from models.commands import Command, CommandName
+from models.contracts import (
+    CommandRecord,
+    ConfirmRequest,
+    PurchaseOrderEnding,
+    PurchaseOrderRequest,
+    StepVerdict,
+    Submission,
+)
 from models.statuses import PurchaseOrderState
 from models.suppliers import SupplierOrder, SupplierState
 from tests.activities.broken_commit import BrokenCommit
@@ -27,6 +35,13 @@ def raising(error: Exception) -> Callable[[SupplierOrder], None]:
         raise error
 
     return on_place
+
+
+def refusing(code: str) -> Callable[[], None]:
+    def refuse() -> None:
+        raise Refused("asked", code=code)
+
+    return refuse
 
 
 # The usual way.
@@ -277,6 +292,27 @@ def test_a_refusal_is_decided_by_its_code(world: World, code: str, verdict: Step
     assert world.tasks() == task
 
 
+@pytest.mark.parametrize(
+    ("code", "verdict", "task"),
+    [("product_error", StepVerdict.REJECTED, []), ("country_error", StepVerdict.ASK, ["supplier_refused"])],
+)
+def test_a_refusal_to_quote_is_decided_by_its_code_at_once(
+    world: World, code: str, verdict: StepVerdict, task: list[str]
+) -> None:
+    [order] = world.planned(2)
+    world.bts.on_quote = refusing(code)
+    assert world.run(world.choosing.choose_shipping, ref(order)).verdict is verdict
+    assert world.tasks() == task
+
+
+def test_a_refusal_to_tell_stock_is_asked_about_at_once(world: World) -> None:
+    order = world.quoted()
+    world.bts.on_stock = refusing("not_allowed")
+    assert world.run(world.submission.submit_purchase_order, submit(order)).verdict is StepVerdict.ASK
+    assert world.tasks() == ["supplier_refused"]
+    assert world.bts.placed == []
+
+
 def test_a_supplier_that_refuses_its_own_quotes_again_and_again_is_asked_about(world: World) -> None:
     order = world.quoted()
     world.bts.on_place = raising(Refused("setCreateOrder", code="shipping_cost_code_error"))
@@ -316,6 +352,42 @@ def test_confirming_twice_keeps_the_first_number_and_its_instant(world: World) -
     assert (second.supplier_number, second.confirmed_at) == ("A777", START)
     told = world.rows("SELECT detail FROM timeline WHERE event = 'purchase_order.placed'")
     assert [row["detail"]["supplier_number"] for row in told] == ["A777"]
+
+
+def test_a_number_that_is_another_orders_is_asked_about_once_more_and_believed_when_it_is_said_again(
+    world: World,
+) -> None:
+    other = world.placed()
+    taken = world.purchase_order(other)["supplier_number"]
+    order = doubtful(world)
+    wrong = world.run(world.submission.confirm_submission, confirm(order, taken))
+    assert wrong.verdict is StepVerdict.UNKNOWN
+    assert wrong.task is not None
+    assert fence_of(world, order) == "unknown"
+    task = world.only("SELECT * FROM tasks WHERE id = :id", id=wrong.task.task_id)
+    assert other.number in task["evidence"]["looked"]
+
+    said = CommandRecord(
+        order_id=order.order_id,
+        purchase_order_id=order.purchase_order_id,
+        command=Command(command=CommandName.CONFIRM_SUBMISSION, actor="ops", supplier_number=taken),
+        command_id="said-again",
+        task_id=wrong.task.task_id,
+    )
+    world.run(world.people.record_command, said)
+    again = world.run(world.submission.confirm_submission, confirm(order, taken), at=START + timedelta(hours=1))
+    assert (again.verdict, again.supplier_number) == (StepVerdict.DONE, taken)
+
+
+def test_an_answer_leaves_no_question_behind_that_a_look_has_put_once_more_meanwhile(world: World) -> None:
+    order = doubtful(world)
+    world.run(world.submission.resolve_submission, ref(order))
+    assert world.tasks() == ["submit_unknown"]
+    world.run(world.submission.reopen_submission, ref(order))
+    assert world.tasks() == []
+    other = doubtful(world)
+    world.run(world.submission.confirm_submission, confirm(other, "A777"))
+    assert world.tasks() == []
 
 
 def test_reopening_twice_allows_one_more_submission_and_no_third(world: World) -> None:

@@ -256,6 +256,24 @@ def test_a_push_for_one_that_was_given_up_is_told_at_the_next_look(
     assert world.tasks() == ["twice_delivered"]
 
 
+def test_parcels_that_left_before_it_was_given_up_are_no_late_delivery(
+    world: World, withdrawals: WithdrawalActivities
+) -> None:
+    order, request = given_up(world)
+    before, after = (TrackedParcel(tracking_number=number) for number in ("GLS-1", "GLS-2"))
+    told = "INSERT INTO parcels (purchase_order_id, tracking_number, carrier, url, source, seen_at, fulfilled_at)"
+    values = "VALUES (:id, 'GLS-1', '', '', 'check', :at, :at) RETURNING id"
+    world.rows(f"{told} {values}", id=order.purchase_order_id, at=START)
+    look = looking(world, withdrawals, request)
+    world.bts.status = AWAITING.model_copy(update={"parcels": (before,)})
+    assert look(1) is None
+    assert world.tasks() == []
+    world.bts.status = AWAITING.model_copy(update={"parcels": (before, after)})
+
+    assert look(2) is StepVerdict.DONE
+    assert world.tasks() == ["twice_delivered"]
+
+
 # Doubts are counted for the scorecard.
 
 

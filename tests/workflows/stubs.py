@@ -113,6 +113,9 @@ class Part:
     submission: Submission | None = None
     doubts: list[tuple[timedelta, Submission]] = field(default_factory=list)  # what looking for it finds, and when
     looked_now: list[bool] = field(default_factory=list)
+    may_be_sent: list[bool] = field(default_factory=list)  # at each look
+    sends_after: timedelta = timedelta(0)
+    taken: str = ""  # a number that it has given to another order
     acknowledges: tuple[timedelta, StepResult] = (HOUR, DONE)
     tracking: tuple[tuple[timedelta, StepResult], ...] = ((48 * HOUR, DONE),)  # one after the other
     on_cancel: tuple[timedelta, StepVerdict] = (timedelta(0), StepVerdict.DONE)
@@ -321,7 +324,9 @@ class Stubs:
     def submit_purchase_order(self, request: SubmitRequest) -> Submission:
         now, number = activity.info().started_time, f"S{request.purchase_order_id}"
         placed = Submission(verdict=StepVerdict.DONE, supplier_number=number, confirmed_at=now)
-        return self._part(request).submission or placed
+        part = self._part(request)
+        _not_before(activity.info().scheduled_time + part.sends_after)
+        return part.submission or placed
 
     @activity.defn
     def resolve_submission(self, request: PurchaseOrderRef) -> Submission:
@@ -332,6 +337,7 @@ class Stubs:
     def settle_doubt(self, request: DoubtRequest) -> Submission:
         part = self._part(request)
         part.looked_now.append(request.look_now)
+        part.may_be_sent.append(request.may_send)
         after, found = part.doubts[0]
         _not_before(activity.info().scheduled_time + (timedelta(0) if request.look_now else after))
         part.doubts.pop(0)
@@ -342,8 +348,11 @@ class Stubs:
 
     @activity.defn
     def confirm_submission(self, request: ConfirmRequest) -> Submission:
-        self._play(request)
-        now = activity.info().started_time
+        play, now = self._play(request), activity.info().started_time
+        part = play.parts[play.orders[request.purchase_order_id].profile.supplier]
+        if request.supplier_number == part.taken:
+            play.asked.append(task(TaskCategory.SUBMIT_UNKNOWN))
+            return Submission(verdict=StepVerdict.UNKNOWN, task=play.asked[-1])
         return Submission(verdict=StepVerdict.DONE, supplier_number=request.supplier_number, confirmed_at=now)
 
     @activity.defn

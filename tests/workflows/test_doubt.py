@@ -159,6 +159,31 @@ async def test_a_person_who_has_seen_it_is_believed_whatever_a_look_has_missed(l
     assert play.calls.count("submit_purchase_order") == 1
 
 
+async def test_an_order_in_doubt_that_is_held_is_looked_for_and_not_sent_again(live: Stage) -> None:
+    part = quick(submission=UNKNOWN, doubts=[(LATER, AGAIN)])
+    play = Play({"a": part}).plan("a")
+    handle = await live.begin(play)
+    await soon(live, lambda: "settle_doubt" in play.calls)
+    await live.say(play.workflow_id("a"), CommandName.HOLD)
+    await soon(live, lambda: part.may_be_sent == [True, False])
+    await live.say(play.workflow_id("a"), CommandName.RELEASE)
+    await soon(live, lambda: part.may_be_sent == [True, False, True])
+    await tell(live, play)
+    assert await live.ending(handle, play) is OrderState.SHIPPED
+
+
+async def test_a_number_that_is_another_orders_is_asked_about_once_more(stage: Stage) -> None:
+    play = Play({"a": Part(submission=UNKNOWN, doubts=[(HOUR, asked())], taken="A1")}).plan("a")
+    handle = await stage.begin(play)
+    first = await stage.asked(play, TaskCategory.SUBMIT_UNKNOWN)
+    await stage.reaches(play.workflow_id("a"), "SubmitUnknown")
+    await stage.say(play.workflow_id("a"), CommandName.CONFIRM_SUBMISSION, supplier_number="A1")
+    await stage.until(lambda: play.asked[-1].task_id != first.task_id)
+    again = play.asked[-1].task_id
+    await stage.say(play.workflow_id("a"), CommandName.CONFIRM_SUBMISSION, supplier_number="B1", task_id=again)
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+
+
 async def test_a_look_that_comes_to_no_end_is_a_persons_to_say(stage: Stage) -> None:
     play = Play({"a": Part(submission=UNKNOWN, doubts=[(NEVER, found())])}).plan("a")
     handle = await stage.begin(play)
@@ -189,13 +214,16 @@ async def test_news_that_prove_nothing_leave_the_question_open(live: Stage) -> N
 
 
 async def test_a_cancel_while_in_doubt_is_heeded_once_the_doubt_is_settled(live: Stage) -> None:
-    play = Play({"a": quick(submission=UNKNOWN, doubts=[(LATER, AGAIN)])}).plan("a")
+    part = quick(submission=UNKNOWN, doubts=[(LATER, AGAIN)])
+    play = Play({"a": part}).plan("a")
     handle = await live.begin(play)
     await soon(live, lambda: "settle_doubt" in play.calls)
     await live.say(handle.id, CommandName.CANCEL)
+    await soon(live, lambda: len(part.may_be_sent) > 1)
     await tell(live, play)
 
     assert await live.ending(handle, play) is OrderState.CANCELLED
+    assert (part.may_be_sent[0], any(part.may_be_sent[1:])) == (True, False)
     assert play.calls.count("submit_purchase_order") == 1
     assert [one.ending for one in play.ended] == [PurchaseOrderState.CANCELLED]
 

@@ -11,6 +11,7 @@ from models.identifiers import order_workflow_id
 from models.statuses import OrderState, PurchaseOrderState
 from models.tasks import TaskCategory
 from tests.workflows.stubs import DONE, HOUR, Part, Play, Stage, know_search_attributes, performing
+from tests.workflows.stubs import task as asking
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -177,6 +178,50 @@ async def test_a_person_is_asked_to_stop_it_where_the_supplier_gives_no_clear_an
     await stage.say(play.workflow_id("a"), CommandName.CANCEL, task_id=task.task_id)
 
     assert await stage.ending(handle, play) is OrderState.CANCELLED
+
+
+async def test_no_other_question_takes_the_place_of_whether_it_can_be_stopped_there(stage: Stage) -> None:
+    play = Play({"a": Part(acknowledges=(NEVER, DONE), tracking=((NEVER, DONE),))}).plan("a")
+    handle = await stage.begin(play)
+    await stage.until(lambda: "await_acknowledgement" in play.calls)
+    await stage.signal(play, "storefront_changed", event_id="cancel-1", kind="cancelled")
+    task = await stage.asked(play, TaskCategory.CANCEL_AT_SUPPLIER)
+    await stage.env.sleep(30 * DAY)  # its whole plan is over long ago
+    assert [one.category for one in play.asked] == [TaskCategory.CANCEL_AT_SUPPLIER]
+    await stage.say(play.workflow_id("a"), CommandName.CANCEL, task_id=task.task_id)
+
+    assert await stage.ending(handle, play) is OrderState.CANCELLED
+
+
+async def test_a_changed_answer_does_not_make_people_forget_that_it_is_to_be_stopped(stage: Stage) -> None:
+    changed = StepResult(verdict=StepVerdict.UNCLEAR, task=asking(TaskCategory.ACKNOWLEDGEMENT_CHANGED))
+    part = Part(acknowledges=(5 * HOUR, changed))
+    play = Play({"a": part}).plan("a")
+    handle = await stage.begin(play)
+    await stage.until(lambda: "await_acknowledgement" in play.calls)
+    await stage.signal(play, "storefront_changed", event_id="cancel-1", kind="cancelled")
+    first = await stage.asked(play, TaskCategory.CANCEL_AT_SUPPLIER)
+    await stage.until(lambda: play.asked[-1].task_id != first.task_id)
+    again = play.asked[-1]
+    assert again.category is TaskCategory.CANCEL_AT_SUPPLIER
+    await stage.say(play.workflow_id("a"), CommandName.RELEASE, task_id=again.task_id)  # too late
+    await stage.has_heard(play.workflow_id("a"), "await_acknowledgement", times=2)
+    part.acknowledges = (5 * HOUR, DONE)
+    await stage.say(play.workflow_id("a"), CommandName.APPROVE)
+
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+
+
+async def test_a_submission_that_nobody_could_carry_out_is_a_persons(stage: Stage) -> None:
+    part = Part(sends_after=NEVER)
+    play = Play({"a": part}).plan("a")
+    handle = await stage.begin(play)
+    await stage.asked(play, TaskCategory.SUPPLIER_UNREACHABLE)
+    part.sends_after = timedelta(0)
+    await stage.say(play.workflow_id("a"), CommandName.RELEASE)
+
+    assert await stage.ending(handle, play) is OrderState.SHIPPED
+    assert len(play.asked) == 1
 
 
 async def test_a_command_takes_elsewhere_what_its_supplier_does_not_have_yet(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from models.backordering import ShortageAction
-from models.commands import CommandName
+from models.commands import Command, CommandName
 from models.contracts import PurchaseOrderOutcome, PurchaseOrderRequest, Shortage, StepResult, StepVerdict, Submission
 from models.statuses import OrderState, PurchaseOrderState
 from models.tasks import OpenTask, TaskCategory
@@ -293,8 +293,9 @@ class Told(Shares):
         ending = PurchaseOrderState.CANCELLED
         return PurchaseOrderOutcome(purchase_order_id=order.purchase_order_id, supplier="a", ending=ending)
 
-    async def _tell(self, number: str, signal: str, *args: Any) -> None:
+    async def _tell(self, number: str, signal: str, *args: Any) -> bool:
         self.told.append((number, signal))
+        return True
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
@@ -309,3 +310,18 @@ async def test_a_purchase_order_that_was_not_there_yet_when_it_was_cancelled_hea
     await running
 
     assert told.told == ([(order.number, "cancel_requested")] if cancelled else [])
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_purchase_order_that_was_not_there_yet_when_its_order_was_held_is_held_too(*, heard: bool) -> None:
+    play = Play().plan("a")
+    order = next(iter(play.orders.values()))
+    told = Told(play)
+    running = asyncio.create_task(told._run_purchase_order(order))
+    await asyncio.sleep(0)
+    told._holding = Command(command=CommandName.HOLD, actor="ops")
+    told._told_to_hold = {order.number} if heard else set()
+    told.starting.set()
+    await running
+
+    assert told.told == ([] if heard else [(order.number, "override")])

@@ -62,6 +62,23 @@ async def test_a_silent_supplier_without_a_clear_answer_is_a_persons_and_is_watc
     assert play.planned[1][1].excluded == ("a",)
 
 
+async def test_what_a_person_takes_elsewhere_of_an_order_that_is_cancelled_ends_and_is_watched(stage: Stage) -> None:
+    part = Part(acknowledges=(NEVER, DONE), straggler=(72 * HOUR, StepVerdict.CANCELLED))
+    play = Play({"a": part}).plan("a")
+    handle = await stage.begin(play)
+    await stage.until(lambda: "await_acknowledgement" in play.calls)
+    await stage.signal(play, "storefront_changed", event_id="cancel-1", kind="cancelled")
+    stop = await stage.asked(play, TaskCategory.CANCEL_AT_SUPPLIER)
+    await stage.say(play.workflow_id("a"), CommandName.RELEASE, task_id=stop.task_id)  # too late
+    overdue = await stage.asked(play, TaskCategory.ACKNOWLEDGEMENT_OVERDUE)
+    await stage.say(play.workflow_id("a"), CommandName.REROUTE, task_id=overdue.task_id)
+
+    assert await stage.ending(handle, play) is OrderState.CANCELLED
+    assert [(one.ending, one.given_up) for one in play.ended] == [(PurchaseOrderState.CANCELLED, True)]
+    assert len(play.planned) == 1
+    assert len(play.asked) == 2
+
+
 async def begun(stage: Stage, play: Play) -> WorkflowHandle[StragglerWorkflow, StragglerOutcome]:
     """Start the watch over a purchase order that was confirmed just now."""
     stage.stubs.plays[play.order_id] = play
