@@ -26,10 +26,11 @@ class ShapeWatch:
 
     def keep(self, tx: Transaction, supplier: str, records: Sequence[CallRecord], *, now: datetime) -> list[str]:
         """Keep what these understood answers look like, where it is time to. Returns the operations looked at."""
-        whole = (record for record in records if record.status in _UNDERSTOOD and record.reply and not _is_cut(record))
-        due = {record.operation: record for record in whole}
+        due = {record.operation: record for record in records if record.status in _UNDERSTOOD and record.reply}
         operations = [operation for operation in due if self._is_due(supplier, operation, now)]
         for operation in operations:
+            if _is_cut(due[operation]):  # understood, but not to be learnt from
+                continue
             known = reply_shapes.find(tx, supplier, operation) or {}
             merged = shapes.merge(known, shapes.shape_of(due[operation].reply))
             if merged != known:

@@ -99,5 +99,5 @@ def test_an_answer_of_which_only_the_beginning_was_kept_is_not_said_to_have_lost
         duration_ms=1,
     )
     watch, nowhere = ShapeWatch(), cast("Transaction", None)
-    assert watch.keep(nowhere, "acme", [cut], now=now) == []
+    assert watch.keep(nowhere, "acme", [cut], now=now) == ["list"], "it was understood, and ends an alarm"
     assert watch.difference(nowhere, "acme", cut).in_words() == "it is too long to be compared here"
