@@ -25,7 +25,7 @@ KEPT_BODY = 20_000  # characters of a body that are kept with a call's record
 _OF_TRANSFER = frozenset((b"content-encoding", b"content-length", b"transfer-encoding"))
 _EPOCH_SECONDS = 1_000_000_000  # more than this is an instant, not a length of time
 _LONGEST_STAY = timedelta(days=1)  # that anybody may ask us to stay away for
-_DIGITS = re.compile(r"[0-9]{1,12}")
+DIGITS = re.compile(r"[0-9]{1,12}")
 _HEADER_VALUE = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")  # RFC 9110 §5.5
 _NOTHING_SENT = (
     httpx.ConnectError,
@@ -65,7 +65,7 @@ class HttpApi:
         self._raise_for_throttling(operation, response)
         if response.status_code >= 500:
             raise Unavailable(
-                f"{operation}: {self.system} answered {response.status_code}", retry_after=_retry_after(response)
+                f"{operation}: {self.system} answered {response.status_code}", retry_after=retry_after(response)
             )
         return response
 
@@ -135,7 +135,7 @@ class HttpApi:
 
     def _raise_for_throttling(self, operation: str, response: httpx.Response) -> None:
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise Throttled(f"{operation}: {self.system} asks us to wait", retry_after=_retry_after(response))
+            raise Throttled(f"{operation}: {self.system} asks us to wait", retry_after=retry_after(response))
 
 
 def http_client(base_url: str, headers: Mapping[str, str], read_timeout: timedelta) -> httpx.Client:
@@ -209,10 +209,10 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _retry_after(response: httpx.Response) -> timedelta | None:
+def retry_after(response: httpx.Response) -> timedelta | None:
     """Read ``Retry-After``: seconds or an HTTP date (RFC 9110 §10.2.3); else what says when a limit ends."""
     value = response.headers.get("Retry-After", "").strip()
-    if _DIGITS.fullmatch(value):
+    if DIGITS.fullmatch(value):
         return _bounded(timedelta(seconds=int(value)))
     try:
         return _bounded(parsedate_to_datetime(value) - datetime.now(UTC))
@@ -223,7 +223,7 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
 def _until_reset(response: httpx.Response) -> timedelta | None:
     """Read ``X-RateLimit-Reset``, which no standard defines: an instant in epoch seconds, else seconds from now."""
     value = response.headers.get("X-RateLimit-Reset", "").strip()
-    if not _DIGITS.fullmatch(value):
+    if not DIGITS.fullmatch(value):
         return None
     seconds = int(value) - time.time() if int(value) > _EPOCH_SECONDS else int(value)
     return _bounded(timedelta(seconds=seconds))

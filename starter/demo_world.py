@@ -126,6 +126,13 @@ class World:
         """Start one `dropwright` command of a person."""
         self._start(f"command-{number}", "starter.cli", *arguments)
 
+    async def prepare_shop(self) -> None:
+        """Have the shop's webhooks and metafields set up, as anybody would before the first order."""
+        self.start_command(0, "doctor", "--fix")
+        doctor = self.stack.processes["command-0"]
+        if code := await asyncio.to_thread(doctor.wait, START_SECONDS):
+            raise ProcessError(f"dropwright doctor --fix ended with {code}: {doctor.last_lines(5)}")
+
     async def close(self) -> None:
         """Give connections back."""
         await self.http.aclose()
@@ -216,4 +223,6 @@ async def bring_up(world: World, tell: Tell) -> None:
     tell("starting the API and the worker")
     world.start_product()
     await world.await_simulators()
+    tell("preparing the shop: dropwright doctor --fix")
+    await world.prepare_shop()
     await world.await_product()

@@ -21,7 +21,7 @@ from models.commands import Command, CommandReceipt
 
 ANSWER_SECONDS = 10.0
 AT_ONCE = 20  # commands of a batch that are under way together
-_LOOK_LATER = "no answer yet; it may still be taken: look at the timeline, or repeat it with the same --command-id"
+_LOOK_LATER = "no answer yet; it may still be taken: look at the timeline before you send it again"
 _AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 
 

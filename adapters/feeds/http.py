@@ -27,6 +27,7 @@ from adapters.feeds.addresses import addresses_of
 from adapters.feeds.index_page import MAX_PAGE, names_on
 from adapters.feeds.locations import PORTS, Location
 from adapters.feeds.transport import WEAK, Timeouts, changed, firm, version_of
+from adapters.http import DIGITS, retry_after
 from models.feed_rows import RemoteFile
 
 MAX_REDIRECTS = 5
@@ -178,14 +179,13 @@ class HttpTransport:
 
 
 def _failure(message: str, response: httpx.Response) -> AdapterError:
-    status, wait = response.status_code, response.headers.get("Retry-After", "")
-    retry_after = timedelta(seconds=min(int(wait), 86_400)) if wait.isdecimal() else None
+    status = response.status_code
     if status in (401, 403):
         return AuthenticationFailed(message, code=f"http_{status}")
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        return Throttled(message, retry_after=retry_after)
+        return Throttled(message, retry_after=retry_after(response))
     if status >= 500:
-        return Unavailable(message, code=f"http_{status}", retry_after=retry_after)
+        return Unavailable(message, code=f"http_{status}", retry_after=retry_after(response))
     return Refused(message, code=f"http_{status}")
 
 
@@ -204,7 +204,7 @@ def _described(name: str, response: httpx.Response) -> RemoteFile | None:
     encoding = _encoding(response)
     length = response.headers.get("Content-Length", "")
     # Some announce 0 to HEAD because they have not made the page yet.
-    size = int(length) if length.isdecimal() and int(length) > 0 else None
+    size = int(length) if DIGITS.fullmatch(length) and int(length) > 0 else None
     modified_at = _moment(response, "Last-Modified")
     version = _version(response, size, modified_at)
     if not firm(version):
@@ -237,7 +237,7 @@ def _begin(response: httpx.Response) -> int:
     if response.status_code != httpx.codes.PARTIAL_CONTENT:
         return 0
     first = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-    if not first.isdecimal():
+    if not DIGITS.fullmatch(first):
         raise UnexpectedReply("a web server's partial answer does not say which part it is", code="range")
     return int(first)
 

@@ -81,7 +81,7 @@ def test_a_command_that_nobody_answers_in_time_is_pending_and_may_be_repeated(st
     outcome = steering.send(target, seconds=0.5, command="release")
 
     assert outcome.outcome is CommandOutcome.PENDING
-    assert "repeat it with the same --command-id" in outcome.message
+    assert "look at the timeline before you send it again" in outcome.message
     assert steering.row(outcome).outcome == "pending"
     assert steering.refusals(target) == []
 
