@@ -15,8 +15,13 @@ class MissingSecretError(RuntimeError):
 
 
 def environment_secret(name: str) -> str:
-    """Read a credential by name, without the line break that its file ended with. Raises MissingSecretError."""
-    value = os.environ.get(name, "").rstrip("\r\n")
+    """Read a credential by name. Raises MissingSecretError where it is not set."""
+    value = secret_if_set(name)
     if not value:
         raise MissingSecretError(name)
     return value
+
+
+def secret_if_set(name: str) -> str:
+    """Read a credential by name, without the line break that the file it was read from ended with; "" where it is not set."""
+    return os.environ.get(name, "").rstrip("\r\n")

@@ -3,7 +3,6 @@
 Quick and read-only, so that the worker asks it at every start; the doctor asks it first and then looks further.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from adapters.database import migrate
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
 from adapters.database.engine import Database
 from adapters.plugin import PLUGIN_GROUPS, PluginError, load_plugins
+from adapters.secrets import secret_if_set
 from models.configuration import Configuration, Supplier
 from models.findings import Finding, Severity
 from starter.settings import DATABASE_AWAY, NO_DATABASE_URL, SET_DATABASE_URL, START_DATABASE, Settings
@@ -83,14 +83,14 @@ def secret_findings(configuration: Configuration, *, webhooks: bool = False) -> 
 
 
 def _secret_finding(area: str, variable: str, *, needed: bool) -> Finding | None:
-    value = os.environ.get(variable)
+    value = secret_if_set(variable)
     if not value:
         return missing_secret(area, variable, needed=needed)
     if value.splitlines() == [value] or _PEM in value:
         return None
     severity = Severity.ERROR if needed else Severity.WARNING
-    remedy = "write it without: whoever asks for it would refuse it, and no call could carry it"
-    message = "holds a line break, perhaps of the file that it was read from"
+    remedy = "write it in one line: no call could carry it"
+    message = "holds a line break"
     return Finding(area=area, severity=severity, subject=variable, message=message, remedy=remedy)
 
 

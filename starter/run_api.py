@@ -1,7 +1,6 @@
 """The API's process: takes webhooks until told to stop; without Temporal, and through a database's absence."""
 
 import asyncio
-import os
 import signal
 
 import structlog
@@ -10,6 +9,7 @@ from activities.delivery import OrderDelivery
 from activities.dependencies import build_dependencies
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
+from adapters.secrets import secret_if_set
 from models.findings import Finding, NotReadyError
 from starter import readiness
 from starter.api import build_server, create_app, listen
@@ -64,7 +64,7 @@ async def _serve(settings: Settings, database: Database) -> None:
         database=database,
         configurations=configurations,
         storefronts=deps.outside.storefront,
-        secrets=lambda name: os.environ.get(name, ""),
+        secrets=secret_if_set,
         deliverer=Deliverer(OrderDelivery(client, database, configurations)),
         feed_requests=push_requests(client, database, configurations),
         suppliers=deps.outside.supplier,

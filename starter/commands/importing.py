@@ -1,7 +1,6 @@
 """Bringing orders in from a file, as if the storefront had sent them."""
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from activities.intake import Intake, UnknownChannelError
 from adapters.database.configurations import ConfigurationStore
 from adapters.database.engine import Database
 from adapters.errors import UnexpectedReply
+from adapters.secrets import secret_if_set
 from adapters.strict_json import BadJsonError, read_json
 from models.configuration import Configuration
 from models.intake import Received
@@ -38,7 +38,7 @@ def import_orders(
     documents = _documents(file)
     with opened_database(read_settings()) as database:
         # An import asks the storefront nothing: no credential is needed.
-        deps = build_dependencies(database, secrets=lambda name: os.environ.get(name, ""))
+        deps = build_dependencies(database, secrets=secret_if_set)
         configurations = ConfigurationStore(database)
         chosen = _channel(configurations.current().configuration, channel)
         intake = Intake(database, configurations, deps.outside.storefront)
