@@ -62,7 +62,7 @@ def test_the_sweep_is_scheduled_once_follows_its_interval_and_stays_paused(
 
     for minutes in (60, 60, 30):
         background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=minutes)))
-    background.run(handle.pause(note="a person looks"))
+    background.pause(client, schedules.SWEEP_SCHEDULE_ID, "a person looks")
     background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=45)))
 
     found = background.run(handle.describe()).schedule
