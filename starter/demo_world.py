@@ -128,7 +128,7 @@ class World:
 
     async def prepare_shop(self) -> None:
         """Have the shop's webhooks and metafields set up, as anybody would before the first order."""
-        self.start_command(0, "doctor", "--fix")
+        self.start_command(0, "doctor", "--fix", "--no-catalogue")
         doctor = self.stack.processes["command-0"]
         if code := await asyncio.to_thread(doctor.wait, START_SECONDS):
             raise ProcessError(f"dropwright doctor --fix ended with {code}: {doctor.last_lines(5)}")
