@@ -99,11 +99,8 @@ class Outside:
         return settings.api_version or next(iter(plugin.versions), "")
 
     def _build_supplier(self, plugin: Plugin, settings: Supplier, supplier_id: str) -> Any:
-        desks: dict[str, Any] = {"desk": self._desk} if plugin.picks else {}
-        if plugin.documents and self._documents is not None:
-            desks["documents"] = self._documents(supplier_id)
-        if plugin.links:
-            desks["link_for"] = self.supplier_link
+        documents = {"documents": self._documents(supplier_id)} if self._documents is not None else {}
+        desks = plugin.besides(desk=self._desk, link_for=self.supplier_link, **documents)
         return plugin.build(settings=settings, supplier_id=supplier_id, secrets=self._secrets, sink=self._sink, **desks)
 
     def storefront(self, channel_id: str) -> StorefrontPort:

@@ -38,6 +38,11 @@ class Plugin:
     profile: type[BaseModel] | None = None  # how its part of a supplier's ``profile`` must look
     versions: tuple[str, ...] = ()  # of the vendor's API that it speaks, the preferred one first
 
+    def besides(self, **at_hand: Any) -> dict[str, Any]:
+        """Pick what a supplier's ``build`` takes besides settings, of ``desk``, ``documents`` and ``link_for``."""
+        takes = {"desk": self.picks, "documents": self.documents, "link_for": self.links}
+        return {name: given for name, given in at_hand.items() if takes[name]}
+
 
 class PluginError(RuntimeError):
     """A plugin can't be used; the message names its distribution and the remedy."""
@@ -81,11 +86,13 @@ class InstalledPlugins(Mapping[str, Plugin]):
             return
         invalidate_caches()
         try:
-            self._loaded |= _load_all(entry_points(group=f"dropwright.{self._group}", name=plugin_id), self._group)
+            plugin = load_plugin(self._group, plugin_id)
         except PluginError as error:
             self._missed[plugin_id] = now, str(error)
             raise
         self._missed[plugin_id] = now, ""
+        if plugin is not None:
+            self._loaded[plugin_id] = plugin
 
 
 def load_plugins(group: str) -> dict[str, Plugin]:

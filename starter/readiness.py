@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.database import migrate
 from adapters.database.configurations import ConfigurationStore, NoConfigurationError
 from adapters.database.engine import Database
-from adapters.plugin import PLUGIN_GROUPS, PluginError, load_plugins
+from adapters.plugin import PLUGIN_GROUPS, PluginError, load_plugin, load_plugins
 from adapters.secrets import secret_if_set
 from models.configuration import Configuration, Supplier
 from models.findings import Finding, Severity
@@ -120,7 +120,7 @@ def _named_secrets(configuration: Configuration, *, webhooks: bool) -> Iterable[
 def _profile_of(supplier: Supplier) -> BaseModel | None:
     """Read what its adapter is told of it; None where the adapter describes none, or it does not fit: found elsewhere."""
     try:
-        plugin = load_plugins("suppliers").get(supplier.adapter)
+        plugin = load_plugin("suppliers", supplier.adapter)
         return plugin.profile.model_validate(supplier.profile) if plugin and plugin.profile else None
     except (PluginError, ValidationError):
         return None

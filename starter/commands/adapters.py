@@ -176,9 +176,7 @@ def _configured(name: str, supplier: str | None, closing: ExitStack) -> Supplier
 
 
 def _build(plugin: Plugin, supplier: str, settings: Supplier, database: Database) -> SupplierPort:
-    besides: dict[str, Any] = {"desk": Desk(database)} if plugin.picks else {}
-    if plugin.links:
-        besides["link_for"] = lambda _number: None
+    besides = plugin.besides(desk=Desk(database), link_for=lambda _number: None)
     try:
         port: SupplierPort = plugin.build(
             settings=settings,

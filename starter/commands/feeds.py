@@ -153,8 +153,7 @@ def _columns(supplier: str, settings: Supplier, feed: Feed) -> dict[str, Column]
 
 def _built(plugin: Plugin, supplier: str, settings: Supplier) -> SupplierPort:
     """Build a port that is asked for its columns alone: it gets no credential, no documents and no shelves."""
-    besides = {"documents": None} if plugin.documents else {}
-    besides |= {"desk": None} if plugin.picks else {}
+    besides = plugin.besides(desk=None, documents=None, link_for=lambda _number: None)
     try:
         port: SupplierPort = plugin.build(
             settings=settings, supplier_id=supplier, secrets=lambda _name: "", sink=lambda _call: None, **besides
