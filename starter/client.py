@@ -4,6 +4,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
+from starter.patience import PatientAboutSchedules
+
 DEFAULT_ADDRESS = "localhost:7233"
 
 
@@ -32,4 +34,6 @@ async def connect(*, lazy: bool = False) -> Client:
 
     Raises TemporalSettingsError where it is not known where to.
     """
-    return await Client.connect(**connection(), data_converter=pydantic_data_converter, lazy=lazy)
+    return await Client.connect(
+        **connection(), data_converter=pydantic_data_converter, interceptors=[PatientAboutSchedules()], lazy=lazy
+    )

@@ -55,7 +55,8 @@ def _silent(_message: str) -> None:
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    rows = [(one.area, _WORDS[one.severity], one.subject, one.message, one.remedy) for one in findings]
+    worst_last = sorted(findings, key=lambda one: list(_WORDS).index(one.severity))  # where a long table is read first
+    rows = [(one.area, _WORDS[one.severity], one.subject, one.message, one.remedy) for one in worst_last]
     print_table(("area", "", "subject", "finding", "what to do"), rows)
     errors = len(readiness.errors(findings))
     warnings = sum(1 for one in findings if one.severity is Severity.WARNING)

@@ -206,7 +206,7 @@ def test_a_parcel_that_is_told_while_the_order_is_locked_waits_its_turn(world: W
 
 
 def until_somebody_waits(world: World) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not world.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
         assert time.monotonic() < deadline, "nobody waits for the order"
         time.sleep(0.02)

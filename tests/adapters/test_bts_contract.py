@@ -77,7 +77,7 @@ def world(url: str) -> Iterator[SupplierWorld]:
         HTTP.post(f"{url}/_sandbox/orders/{number}", json=change).raise_for_status()
 
     def wait_for_orders(count: int) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while len(supplier_orders()) < count:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -50,7 +50,7 @@ def world(server: Stage) -> Iterator[SupplierWorld]:
 
     def wait_for_drafts(count: int) -> None:
         """An answer to the first step that comes too late leaves a draft, never an order."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while len(HTTP.get(f"{url}/_sandbox/ledger").json()["drafts"]) < count:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -64,7 +64,7 @@ def test_the_simulated_supplier_answers_and_ships_by_itself_as_a_process(world: 
             port.close()
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in (0, -signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGTERM)
 
 
 def shipped(world: MailWorld, port: EmailSupplier) -> None:
@@ -74,7 +74,7 @@ def shipped(world: MailWorld, port: EmailSupplier) -> None:
 
 
 def patiently(ask: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while True:
         try:
             return ask()

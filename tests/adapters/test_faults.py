@@ -46,7 +46,7 @@ def plan(url: str, *rules: dict[str, Any], **options: Any) -> httpx.Response:
 
 
 def call(url: str, body: str = "hello") -> httpx.Response:
-    return HTTP.post(f"{url}/call", content=body, timeout=0.5)
+    return HTTP.post(f"{url}/call", content=body, timeout=2)
 
 
 def test_without_rules_nothing_is_spoilt(world: tuple[str, Counting]) -> None:
@@ -63,7 +63,7 @@ def test_without_rules_nothing_is_spoilt(world: tuple[str, Counting]) -> None:
         ({"kind": "hang"}, httpx.ReadTimeout, 0),
         ({"kind": "hang", "processed": True}, httpx.ReadTimeout, 1),
         ({"kind": "cut_off"}, httpx.RemoteProtocolError, 1),
-        ({"kind": "latency", "milliseconds": 700}, httpx.ReadTimeout, 0),
+        ({"kind": "latency", "milliseconds": 2_700}, httpx.ReadTimeout, 0),
     ],
 )
 def test_a_client_sees_the_connection_fail_as_in_the_world(
@@ -79,10 +79,10 @@ def test_a_client_sees_the_connection_fail_as_in_the_world(
 
 def test_a_late_request_is_processed_although_its_client_has_gone(world: tuple[str, Counting]) -> None:
     url, counting = world
-    plan(url, {"kind": "latency", "milliseconds": 700, "times": 1})
+    plan(url, {"kind": "latency", "milliseconds": 2_700, "times": 1})
     with pytest.raises(httpx.ReadTimeout):
         call(url)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not counting.processed:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -178,7 +178,7 @@ def test_administration_is_never_spoilt(world: tuple[str, Counting]) -> None:
 async def test_a_hanging_call_holds_up_no_other(world: tuple[str, Counting]) -> None:
     url, _ = world
     plan(url, {"kind": "hang", "times": 1})
-    async with httpx.AsyncClient(timeout=0.5) as client:
+    async with httpx.AsyncClient(timeout=2) as client:
         hanging = asyncio.create_task(client.post(f"{url}/call"))
         await asyncio.sleep(0.1)
         assert (await client.post(f"{url}/call")).status_code == 200

@@ -212,7 +212,7 @@ def _of_unknown_authority(folder: Path) -> Iterator[str]:
         thread = threading.Thread(target=shake_hands, daemon=True)
         thread.start()
         yield f"https://localhost:{listening.getsockname()[1]}"
-        thread.join(5)
+        thread.join(30)
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def _closed_proxy() -> Iterator[str]:
         thread = threading.Thread(target=refuse, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(5)
+        thread.join(30)
 
 
 def test_calls_are_recorded_also_where_an_answer_is_given_up(server: Stage) -> None:

@@ -183,7 +183,7 @@ def test_a_demo_that_is_interrupted_stops_everything_and_says_so(tmp_path: Path)
         process.send_signal(signal.SIGINT)
 
         assert process.wait(ENDS_WITHIN) == 130
-        assert wait_until(lambda: not marked(mark), 5), output.read_text()
+        assert wait_until(lambda: not marked(mark), ENDS_WITHIN), output.read_text()
         assert "Traceback" not in output.read_text()
 
 

@@ -39,27 +39,27 @@ def test_output_goes_to_the_log_and_settings_are_added_to_the_environment(tmp_pa
     with ProcessGroup() as group:
         process = group.start("echo", ["sh", "-c", 'echo "$GREETING $HOME"'], {"GREETING": "hello"}, tmp_path / "log")
 
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
         assert process.last_lines() == f"hello {os.environ['HOME']}"
 
 
 def test_an_exit_code_is_reported_as_it_was(tmp_path: Path) -> None:
     with ProcessGroup() as group:
-        assert group.start("seven", ["sh", "-c", "exit 7"]).wait(5) == 7
+        assert group.start("seven", ["sh", "-c", "exit 7"]).wait(30) == 7
 
 
 def test_a_program_that_cannot_be_started_says_so_in_its_log(tmp_path: Path) -> None:
     with ProcessGroup() as group:
         process = group.start("none", ["/nowhere/program"], log_path=tmp_path / "log")
 
-        assert process.wait(5) == 127
+        assert process.wait(30) == 127
         assert "cannot start /nowhere/program" in process.last_lines()
 
 
 def test_a_child_that_ends_takes_along_what_it_started(tmp_path: Path) -> None:
     with ProcessGroup() as group:
         command = f"sleep 300 & echo $! > {tmp_path}/grandchild"
-        group.start("child", ["sh", "-c", command]).wait(5)
+        group.start("child", ["sh", "-c", command]).wait(30)
 
         grandchild = int((tmp_path / "grandchild").read_text())
         assert wait_until(lambda: not _alive(grandchild))
@@ -132,7 +132,7 @@ def test_no_child_outlives_its_parent(tmp_path: Path, how: signal.Signals, child
     assert _alive(process_id)
 
     parent.send_signal(how)
-    parent.wait(10)
+    parent.wait(30)
 
     assert wait_until(lambda: not _alive(process_id))
 

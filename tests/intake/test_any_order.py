@@ -25,7 +25,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(len(acts))
 
     def act_at_once(act: Callable[[], Any]) -> Any:
-        barrier.wait(10)
+        barrier.wait(30)
         return act()
 
     with ThreadPoolExecutor(len(acts)) as pool:

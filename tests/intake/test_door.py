@@ -119,7 +119,7 @@ def test_five_megabytes_in_chunks_without_a_length_are_refused(api: httpx.Client
 
 
 def test_a_sender_that_asks_first_need_not_send_a_body_that_is_too_large(api: httpx.Client) -> None:
-    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=5) as connection:
+    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=30) as connection:
         connection.sendall(
             b"POST /webhooks/shopify/main HTTP/1.1\r\nHost: x\r\n"
             b"Content-Length: 5000000\r\nExpect: 100-continue\r\n\r\n"
@@ -129,7 +129,7 @@ def test_a_sender_that_asks_first_need_not_send_a_body_that_is_too_large(api: ht
 
 def test_a_body_that_trickles_is_given_up(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "BODY_SECONDS", 0.3)
-    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=5) as connection:
+    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=30) as connection:
         connection.sendall(b"POST /webhooks/shopify/main HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         started = time.monotonic()
         assert connection.recv(4096).startswith(b"HTTP/1.1 408")

@@ -292,7 +292,7 @@ def test_too_much_in_chunks_without_a_length_is_refused(api: httpx.Client) -> No
 
 def test_a_push_that_trickles_is_given_up(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds_door, "BODY_SECONDS", 0.3)
-    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=5) as connection:
+    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=30) as connection:
         signature = b"X-Dropwright-Signature: sha256=" + b"0" * 64
         connection.sendall(
             b"POST /feeds/bts/lines HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n" + signature + b"\r\n\r\n{"
@@ -302,7 +302,7 @@ def test_a_push_that_trickles_is_given_up(api: httpx.Client, monkeypatch: pytest
 
 @pytest.mark.parametrize("feed", ["bts/lines", "bts/no-such-feed"])
 def test_who_can_not_be_genuine_is_turned_away_before_the_body_is_read(api: httpx.Client, feed: str) -> None:
-    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=5) as connection:
+    with socket.create_connection((api.base_url.host, api.base_url.port or 0), timeout=30) as connection:
         connection.sendall(f"POST /feeds/{feed} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{".encode())
         assert connection.recv(4096).split(b" ")[1] in (b"401", b"404")
 

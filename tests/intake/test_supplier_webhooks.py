@@ -19,6 +19,7 @@ from sandbox import anyrest
 from tests.activities.world import RecordedSupplier
 from tests.adapters import generic_rest, printful
 from tests.intake.portal_world import PortalWorld, build_portal_world, serving
+from tests.intake.world import logged_until
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -364,7 +365,7 @@ def test_what_came_is_told_to_its_orders_at_once(
 
     monkeypatch.setattr(OrderDelivery, "tell_news", note)
     send(api, "acme", *accepted(placed_at(world, "acme").number))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not told and time.monotonic() < deadline:
         time.sleep(0.01)
 
@@ -377,12 +378,9 @@ def test_no_line_of_the_log_holds_a_secret_or_what_was_sent(
     from_printful(api, b'{"type": "package_shipped", "data": {"order": "Planted Person"}}')
     send(api, "words", b"break")
 
-    logged, deadline = "", time.monotonic() + 5
-    while logged.count("{path_secret}") < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-        logged += "".join(capfd.readouterr())
+    route = "/webhooks/suppliers/{supplier}/{path_secret}"
+    logged = logged_until(capfd, route, {("POST", "200"), ("POST", "400")})
 
-    assert logged.count("/webhooks/suppliers/{supplier}/{path_secret}") == 2
     assert printful.PATH_SECRET not in logged
     assert "Planted Person" not in logged
 

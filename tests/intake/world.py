@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from sqlalchemy import text
 from temporalio.client import Client
@@ -183,6 +185,24 @@ def serving(world: World, temporal_address: str = NOBODY, answer_seconds: float 
     finally:
         servers[0].should_exit = True
         thread.join(30)
+
+
+def logged_until(capfd: pytest.CaptureFixture[str], route: str, wanted: set[tuple[str, str]]) -> str:
+    """Return what was logged once the route's answers, by method and status, are in it.
+
+    A line is written when its answer is on its way: ours may come late, and so may one of the test before.
+    """
+    logged, deadline = "", time.monotonic() + 30
+    while not wanted <= (seen := _answers(logged, route)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+        logged += "".join(capfd.readouterr())
+    assert wanted <= seen, logged
+    return logged
+
+
+def _answers(logged: str, route: str) -> set[tuple[str, str]]:
+    lines = [line for line in logged.splitlines() if f"route={route}" in line]
+    return {(line.partition("method=")[2].split()[0], line.partition("status=")[2].split()[0]) for line in lines}
 
 
 async def _serve(

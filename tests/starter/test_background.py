@@ -1,12 +1,23 @@
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    DescribeScheduleInput,
+    Interceptor,
+    OutboundInterceptor,
+    ScheduleDescription,
+    UpdateScheduleInput,
+    WorkflowExecutionStatus,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
 from models.identifiers import MAIL_WORKFLOW_ID
 from starter import schedules, search_attributes
 from starter.client import connect
+from starter.patience import ANSWERS_WITHIN, TIMES, PatientAboutSchedules
 from starter.search_attributes import SearchAttributesError, type_name
 from starter.temporal_server import TemporalServer
 from tests.starter.conftest import Background, register_namespace
@@ -70,6 +81,63 @@ def test_the_sweep_is_scheduled_once_follows_its_interval_and_stays_paused(
     assert found.state.paused
     assert found.policy.overlap.name == "SKIP"
     assert found.policy.catchup_window == timedelta(minutes=10)
+
+
+@dataclass
+class Losing(Interceptor):
+    """Between a client and its server: this many questions about schedules get no answer."""
+
+    left: int
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002
+        return _Losing(next, self)
+
+
+class _Losing(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, losing: Losing) -> None:  # noqa: A002
+        super().__init__(next)
+        self.losing = losing
+
+    async def describe_schedule(self, input: DescribeScheduleInput) -> ScheduleDescription:  # noqa: A002
+        assert input.rpc_timeout == ANSWERS_WITHIN
+        self.lose()
+        return await super().describe_schedule(input)
+
+    async def update_schedule(self, input: UpdateScheduleInput) -> None:  # noqa: A002
+        self.lose()
+        await super().update_schedule(input)
+
+    def lose(self) -> None:
+        if self.losing.left > 0:
+            self.losing.left -= 1
+            raise RPCError("Timeout expired", RPCStatusCode.CANCELLED, b"")
+
+
+def test_a_question_about_a_schedule_that_gets_no_answer_is_asked_again(
+    client: Client, background: Background, temporal_server: TemporalServer
+) -> None:
+    losing = Losing(0)
+    asking = background.run(
+        Client.connect(
+            temporal_server.address, namespace=client.namespace, interceptors=[PatientAboutSchedules(), losing]
+        )
+    )
+    handle = asking.get_schedule_handle(schedules.SWEEP_SCHEDULE_ID)
+    background.run(schedules.ensure_sweep_schedule(asking, timedelta(minutes=20)))
+
+    losing.left = TIMES - 1
+    background.run(schedules.ensure_sweep_schedule(asking, timedelta(minutes=25)))
+    losing.left = TIMES - 1
+    found = background.run(handle.describe()).schedule
+    losing.left = TIMES
+    with pytest.raises(RPCError):
+        background.run(handle.describe())
+
+    assert [one.every for one in found.spec.intervals] == [timedelta(minutes=25)]
+
+
+def test_every_client_of_ours_asks_again(client: Client) -> None:
+    assert [type(one) for one in client.config()["interceptors"]] == [PatientAboutSchedules]
 
 
 def test_the_dispatcher_runs_once_and_is_brought_back(client: Client, background: Background) -> None:

@@ -191,7 +191,7 @@ async def update(client: Client, workflow_id: str, payloads: list[Payload]) -> O
             input=Input(name="command", args=Payloads(payloads=payloads) if payloads else None),
         ),
     )
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         answer = await client.workflow_service.update_workflow_execution(request)
     outcome: Outcome = answer.outcome
     return outcome

@@ -68,7 +68,7 @@ async def exchanging(
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not reached():  # noqa: ASYNC110 - what is waited for happens on the worker's side
             await asyncio.sleep(0.02)
 
