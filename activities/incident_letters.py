@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from activities import letters
 from activities.placement import NOT_BUILT
 from adapters.database.incident_orders import Counts
-from adapters.database.incidents import Incident
+from adapters.database.incidents import SILENT, Incident
 from adapters.database.mails import Letter
 from models.base import format_duration
 from models.configuration import Configuration, Supplier
@@ -140,7 +140,10 @@ def _prospects(affair: Affair) -> list[str]:
 def _next_mail(affair: Affair) -> str:
     digest = format_duration(affair.supplier.outages.digest_every)
     escalation = format_duration(affair.configuration.people.escalate_after)
-    return f"The next mail comes when it is over, after {escalation} as an escalation, or as a digest every {digest}."
+    over = "when it is over"
+    if affair.incident.kind in SILENT and affair.supplier.outages.calm_for:
+        over += f" (back for {format_duration(affair.supplier.outages.calm_for)} without trouble)"
+    return f"The next mail comes {over}, after {escalation} as an escalation, or as a digest every {digest}."
 
 
 def _clock(instant: datetime) -> str:

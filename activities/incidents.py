@@ -65,19 +65,27 @@ class IncidentActivities:
         seen = incident.kind == Trouble.CHANGED and not incidents.is_asked_about(tx, incident.id)
         if incident.down and (gone or seen):
             incidents.recovered(tx, incident.supplier, [incident.kind], now=now())
-        incidents.finish(tx, incident.id, now=now())
+        incidents.finish(tx, incident.id, now=now(), calm_for=self._calm_for(incident))
+
+    def _calm_for(self, incident: Incident) -> timedelta:
+        """Say how long it must stay well: one that comes and goes is one matter, not one alert for each time."""
+        settings = self._deps.outside.configuration.suppliers.get(incident.supplier)
+        return settings.outages.calm_for if settings and incident.kind in incidents.SILENT else timedelta(0)
 
     def _state(self, tx: Transaction, incident: Incident) -> IncidentState:
-        counts, probe_at, notice_at = incident_orders.counts(tx, incident.id), self.probe_at(incident), None
-        if incident.down:
+        counts, probe_at = incident_orders.counts(tx, incident.id), self.probe_at(incident)
+        if incident.recovered_at is not None:
+            next_at = incident.recovered_at + self._calm_for(incident)
+        else:
             notice_at = outage.next_notice(incident.opened_at, now(), *self._notice_rhythm(incident))
+            next_at = min(probe_at, notice_at) if probe_at else notice_at
         return IncidentState(
             open=True,
             incident_id=incident.id,
             down=incident.down,
             opened_at=incident.opened_at,
             probe_at=probe_at,
-            next_at=min(probe_at, notice_at) if probe_at and notice_at else notice_at,
+            next_at=next_at,
             waiting=counts.waiting,
             released=counts.released,
             reason=incident.reason,

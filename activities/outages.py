@@ -177,7 +177,7 @@ def account_held(deps: Dependencies, order: PurchaseOrderView, code: str, entrie
         if opened:
             facts, evidence = {"supplier": name, "code": code}, {"supplier": order.supplier, "code": code}
             _open_task(tx, deps, TaskCategory.ACCOUNT_HOLD, incidents.question_key(incident_id), facts, evidence)
-        incidents.fails_again(tx, incident_id, until=None)
+        _goes_on(tx, order.supplier, Trouble.ACCOUNT_HOLD, incident_id)
         incident = incidents.find(tx, incident_id)
         assert incident is not None
     return _down(incident.opened_at)
@@ -192,7 +192,7 @@ def note_unreadable(
     record = entries.records[-1]
     difference = deps.shapes.difference(tx, supplier, record)
     incident_id, opened = _join(tx, deps, supplier, Trouble.CHANGED, record.operation, purchase_order_id)
-    incidents.fails_again(tx, incident_id, until=None)
+    _goes_on(tx, supplier, Trouble.CHANGED, incident_id)
     if opened:
         incidents.keep_difference(tx, incident_id, difference.as_json())
     key = incidents.question_key(incident_id, record.operation)
@@ -213,7 +213,7 @@ def _count(
     if isinstance(error, AuthenticationFailed):
         breakers.failed(tx, supplier, error.code, now=now())
         incident_id, _ = _join(tx, deps, supplier, Trouble.CREDENTIALS, error.code, purchase_order_id)
-        incidents.fails_again(tx, incident_id, until=None)
+        _goes_on(tx, supplier, Trouble.CREDENTIALS, incident_id)
     elif _says_nothing(error):
         _count_silence(tx, deps, supplier, error, purchase_order_id)
 
@@ -238,7 +238,7 @@ def _count_silence(
     breakers.opened(tx, supplier, now=now())
     incident_id, _ = _join(tx, deps, supplier, Trouble.UNREACHABLE, error.code, purchase_order_id)
     until = now() + error.retry_after if error.retry_after is not None else None
-    incidents.fails_again(tx, incident_id, until=until)
+    _goes_on(tx, supplier, Trouble.UNREACHABLE, incident_id, until=until)
 
 
 def _join(
@@ -257,6 +257,12 @@ def _join(
         _alert(tx, deps, incident_id)
         _have_looked_at(supplier, [kind])
     return incident_id, opened
+
+
+def _goes_on(tx: Transaction, supplier: str, kind: Trouble, incident_id: int, *, until: datetime | None = None) -> None:
+    """The trouble is there, or there again: then its workflow stops what it does after a recovery."""
+    if incidents.fails_again(tx, incident_id, until=until):
+        _have_looked_at(supplier, [kind])
 
 
 def _have_looked_at(supplier: str, kinds: Sequence[str]) -> None:

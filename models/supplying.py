@@ -25,6 +25,7 @@ class Outages(StrictContract):
     failures: int = Field(default=3, ge=1, le=100)  # calls in a row without an answer,
     within_at_least: Span = MINUTE  # over at least this long
     probe_every: Interval = 30 * MINUTE
+    calm_for: Span = 30 * MINUTE  # so long it must have served us before its outage counts as over
     reroute_after: Interval | None = None  # order elsewhere what was not sent by then; null: wait for it
     drain: int = Field(default=20, ge=1, le=1000)  # orders that are let go at once after it is back
     digest_every: Interval = timedelta(days=1)  # one mail about all that wait

@@ -113,6 +113,7 @@ submit_timeout = "3s"
 [suppliers.{name}.outages]
 within_at_least = "2s"
 probe_every = "3s"
+calm_for = "3s"
 """
 _STOCK_LIST = """\
 [suppliers.{name}.feeds.{stock}]

@@ -65,7 +65,7 @@ class IncidentWorkflow:
         return state
 
     async def _see_to(self, state: IncidentState, news: int) -> None:
-        if not state.down:
+        if not state.down and state.waiting:
             await self._drain()
         elif self._probe_wanted or (state.probe_at is not None and state.probe_at <= workflow.now()):
             await self._probe()
@@ -89,12 +89,12 @@ class IncidentWorkflow:
         await workflow.execute_activity_method(ReleaseActivities.drain_incident, self._request, **config)
 
     async def _rest(self, state: IncidentState, news: int) -> None:
-        """Wait for the next probe or mail, or for news."""
+        """Wait for the next try or mail, for the end of the calm after which it is over, or for news."""
         assert state.next_at is not None
         left = max((state.next_at - workflow.now()).total_seconds(), 1)
         with contextlib.suppress(asyncio.TimeoutError):
             await workflow.wait_condition(
-                lambda: self._news > news, timeout=left, timeout_summary="The next try, or the next mail"
+                lambda: self._news > news, timeout=left, timeout_summary="The next try or mail, or the end of the calm"
             )
 
 

@@ -1,6 +1,6 @@
 """Incidents: one row while a supplier is in trouble, however many orders feel it. Only the insert that opens it alerts.
 
-    open ── the supplier answers ──> recovered ── every waiting order was let go ──> closed
+    open ── the supplier answers ──> recovered ── every waiting order was let go, and it was calm for long ──> closed
       ^─────── it fails again ───────────┘
 
 An order that may not call takes a lock that it shares with others on the row, in the transaction that notes it as
@@ -9,7 +9,7 @@ waiting. So whoever marks the incident as recovered sees every order that waits,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select, update
@@ -114,12 +114,13 @@ def down(tx: Transaction, suppliers: Sequence[str]) -> frozenset[str]:
     return frozenset(tx.execute(query).scalars())
 
 
-def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None) -> None:
-    """Take back that the supplier serves us; ``until``: it has asked us to stay away until then."""
+def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None) -> bool:
+    """Take back that the supplier serves us; ``until``: it has asked us to stay away until then. False: it did not."""
     again = update(incidents).where(incidents.c.id == incident_id, _OPEN, incidents.c.recovered_at.is_not(None))
-    tx.execute(again.values(recovered_at=None))
+    served_us = tx.execute(again.values(recovered_at=None)).rowcount == 1
     if until is not None:
         stay_away(tx, incident_id, until)
+    return served_us
 
 
 def recovered(tx: Transaction, supplier: str, kinds: Sequence[str], *, now: datetime) -> list[str]:
@@ -203,11 +204,11 @@ def stay_away(tx: Transaction, incident_id: int, until: datetime) -> None:
     tx.execute(update(incidents).where(incidents.c.id == incident_id).values(probe_after=until))
 
 
-def finish(tx: Transaction, incident_id: int, *, now: datetime) -> bool:
-    """Close a recovered incident that no order waits for any more. False where that is not so (any longer)."""
+def finish(tx: Transaction, incident_id: int, *, now: datetime, calm_for: timedelta = timedelta(0)) -> bool:
+    """Close an incident that recovered so long ago, and that no order waits for. False where that is not so (any longer)."""
     locked = select(incidents.c.recovered_at).where(incidents.c.id == incident_id, _OPEN).with_for_update()
     recovered_at = tx.execute(locked).scalar()
-    if recovered_at is None or felt.counts(tx, incident_id).waiting:
+    if recovered_at is None or now < recovered_at + calm_for or felt.counts(tx, incident_id).waiting:
         return False
     _close(tx, incident_id, now=now)
     return True

@@ -21,6 +21,7 @@ class IncidentRecord:
     kind: str
     opened_at: datetime
     probed_at: datetime
+    recovered_at: datetime | None
     reason: str
     orders: int
 
@@ -38,6 +39,7 @@ def open_incidents(tx: Transaction, supplier: str | None = None) -> list[Inciden
             kind=row.kind,
             opened_at=row.opened_at,
             probed_at=row.probed_at,
+            recovered_at=row.recovered_at,
             reason=row.reason,
             orders=row.orders,
         )

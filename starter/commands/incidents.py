@@ -21,18 +21,18 @@ IncidentId = Annotated[int, typer.Argument(metavar="ID", min=1)]
 
 
 def list_incidents(*, as_json: AsJson = False) -> None:
-    """List open incidents: which supplier, since when, and how many purchase orders feel it.
+    """List open incidents: which supplier, since when, whether it is back, and how many purchase orders felt it.
 
     Example: dropwright incidents
 
-    JSON: [{"incident", "supplier", "kind", "opened_at", "probed_at", "reason", "orders"}]
+    JSON: [{"incident", "supplier", "kind", "opened_at", "probed_at", "recovered_at", "reason", "orders"}]
     """
     with opened_database(read_settings()) as database, database.begin() as tx:
         rows = [shapes.incident_shape(found) for found in registers.open_incidents(tx)]
     if as_json:
         write_json(rows)
     else:
-        columns = ("incident", "supplier", "kind", "opened_at", "reason", "orders")
+        columns = ("incident", "supplier", "kind", "opened_at", "recovered_at", "reason", "orders")
         print_table([one.replace("_", " ") for one in columns], [[row[column] for column in columns] for row in rows])
 
 

@@ -21,6 +21,7 @@ from tests.activities.world import HOUR, START, World, submit
 
 MINUTE = timedelta(minutes=1)
 PROBE = 30 * MINUTE
+CALM = 30 * MINUTE  # so long it must have served us again
 TRY = 15 * MINUTE  # of a held account
 DAY = 24 * HOUR
 UNREACHABLE = IncidentRequest(supplier="bts", kind=Trouble.UNREACHABLE)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.activities.incident_child import DRAINING, OPENING, TENDING, refused
-from tests.activities.incident_desk import DAY, MINUTE, PROBE, Desk, attempt, goes_down
+from tests.activities.incident_desk import CALM, DAY, MINUTE, PROBE, Desk, attempt, goes_down
 from tests.activities.mortals import KILLED, Kill, mortals
 from tests.activities.world import START, World
 
@@ -55,4 +55,4 @@ def test_orders_whose_letting_go_was_killed_are_let_go_by_the_next_attempt(
     attempt(world, orders[0], at)
     desk.drain(at)
     assert desk.temporal.told == ids
-    assert desk.tend(at=at).open is False
+    assert desk.tend(at=at + CALM).open is False

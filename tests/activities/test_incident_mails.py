@@ -7,7 +7,7 @@ import pytest
 from activities import outages
 from adapters.errors import AdapterError, AuthenticationFailed
 from models.incidents import IncidentRequest, Trouble
-from tests.activities.incident_desk import DAY, HELD, MINUTE, PROBE, Desk, attempt, goes_down, out_of_money
+from tests.activities.incident_desk import CALM, DAY, HELD, MINUTE, PROBE, Desk, attempt, goes_down, out_of_money
 from tests.activities.world import HOUR, START, World
 
 
@@ -48,7 +48,7 @@ def test_the_closing_note_says_whether_something_is_left_to_do(world: World, des
     at = START + MINUTE + PROBE
     desk.probe(at)
     desk.drain(at)
-    desk.tend(at=at)
+    desk.tend(at=at + CALM)
     assert "Nothing is left to do." in bodies(world)[-1]
 
 

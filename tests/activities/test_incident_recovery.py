@@ -7,11 +7,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities import outages
 from adapters.database.configurations import apply
 from models.configuration import Configuration
+from models.base import format_duration
 from models.contracts import PurchaseOrderEnding, StepVerdict, TaskRequest
 from models.incidents import IncidentRequest
 from models.statuses import PurchaseOrderState
 from models.tasks import TaskCategory
-from tests.activities.incident_desk import DAY, MINUTE, PROBE, UNREACHABLE, Desk, attempt, goes_down
+from tests.activities.incident_desk import CALM, DAY, MINUTE, PROBE, UNREACHABLE, Desk, attempt, goes_down
 from tests.activities.world import HOUR, START, World, ref, submit
 
 
@@ -32,7 +33,7 @@ def test_waiting_orders_are_let_go_oldest_first_and_so_many_at_once(world: World
     assert desk.temporal.told == ids[:3], "those under way come first"
     assert desk.drain(at + 3 * MINUTE) == "", "one that asks a person meanwhile holds up nobody for longer"
     assert desk.temporal.told == ids
-    assert desk.tend(at=at + 3 * MINUTE).open is False
+    assert desk.tend(at=at + CALM).open is False
 
 
 def test_letting_go_stops_where_the_supplier_fails_again(world: World, desk: Desk) -> None:
@@ -51,6 +52,52 @@ def test_letting_go_stops_where_the_supplier_fails_again(world: World, desk: Des
     assert desk.tend(at=at + 3 * MINUTE).down
     assert len(world.rows("SELECT 1 FROM incidents")) == 1, "it is the same outage"
     assert len(desk.alerts()) == 1
+
+
+def test_a_supplier_that_comes_and_goes_is_one_incident_with_one_alert_and_one_note(world: World, desk: Desk) -> None:
+    orders = [world.quoted(1) for _ in range(4)]
+    at = START + MINUTE
+    goes_down(world, orders[0])
+    for order in orders[1:]:
+        at += PROBE
+        desk.probe(at)
+        desk.drain(at)
+        state = desk.tend(at=at + MINUTE)
+        assert (state.open, state.down, state.waiting, state.next_at) == (True, False, 0, at + CALM)
+        at += CALM - timedelta(seconds=61)
+        goes_down(world, order, at=at)
+        at += MINUTE
+        assert desk.tend(at=at).down
+    at += PROBE
+    desk.probe(at)
+    desk.drain(at)
+    assert desk.tend(at=at + CALM - timedelta(seconds=1)).open
+    assert desk.tend(at=at + CALM).open is False
+    lasted = format_duration(at - START - MINUTE)
+    assert desk.alerts() == ["BTSWholesaler: unreachable (ReadTimeout)", f"BTSWholesaler: back after {lasted}"]
+    assert world.only("SELECT count(*) AS n FROM incidents")["n"] == 1
+
+
+def test_one_that_fails_while_it_is_watched_is_seen_to_at_once(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    desk.probe(START + MINUTE + PROBE)
+    desk.drain(START + MINUTE + PROBE)
+    named: list[IncidentRequest] = []
+    token = outages.opened_here.set(named)
+    try:
+        goes_down(world, world.quoted(1), at=START + MINUTE + PROBE + MINUTE)
+    finally:
+        outages.opened_here.reset(token)
+    assert named == [UNREACHABLE]
+
+
+def test_one_that_is_no_longer_configured_is_not_watched(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    desk.probe(START + MINUTE + PROBE)
+    desk.drain(START + MINUTE + PROBE)
+    assert desk.tend(at=START + 2 * MINUTE + PROBE).open
+    taken_out(world)
+    assert desk.tend(at=START + 3 * MINUTE + PROBE).open is False
 
 
 def test_an_order_told_twice_because_we_ended_in_between_is_told_under_two_names(world: World, desk: Desk) -> None:
@@ -79,7 +126,7 @@ def test_an_order_that_has_ended_meanwhile_holds_up_nobody(world: World, desk: D
     desk.probe(START + MINUTE + PROBE)
     desk.temporal.on_signal = ended
     assert desk.drain(START + MINUTE + PROBE) == ""
-    assert desk.tend(at=START + MINUTE + PROBE).open is False
+    assert desk.tend(at=START + MINUTE + PROBE + CALM).open is False
 
 
 def test_the_question_of_an_order_that_waited_too_long_is_withdrawn_as_it_is_let_go(world: World, desk: Desk) -> None:
@@ -110,7 +157,7 @@ def test_the_closing_note_tells_how_long_it_took_and_how_many_felt_it(world: Wor
     desk.drain(at)
     attempt(world, orders[0], at)
     desk.drain(at)
-    desk.tend(at=at)
+    desk.tend(at=at + CALM)
     note = world.only("SELECT subject, body FROM mails WHERE key LIKE '%closed'")
     assert note["subject"] == "BTSWholesaler: back after 2 h"
     assert "Orders that felt it: 3. Let go one after the other: 3. Tried: 1 times." in note["body"]

@@ -10,7 +10,7 @@ from adapters.errors import AuthenticationFailed, Throttled
 from adapters.secrets import MissingSecretError
 from models.contracts import StepVerdict, TaskReminder, TaskRequest
 from models.tasks import TaskCategory
-from tests.activities.incident_desk import DAY, MINUTE, PROBE, Desk, attempt, goes_down, silent
+from tests.activities.incident_desk import CALM, DAY, MINUTE, PROBE, Desk, attempt, goes_down, silent
 from tests.activities.world import HOUR, START, World, ref
 
 # Opening.
@@ -122,7 +122,7 @@ def test_the_sweep_starts_the_workflow_of_every_open_incident_and_disturbs_none_
     assert desk.temporal.started == [("incident/bts/unreachable", None)] * 2
     desk.probe(START + MINUTE + PROBE)
     desk.drain(START + MINUTE + PROBE)
-    desk.tend(at=START + MINUTE + PROBE)
+    desk.tend(at=START + MINUTE + PROBE + CALM)
     assert asyncio.run(ActivityEnvironment().run(desk.releases.start_open_incidents)) == 0
 
 
@@ -145,8 +145,8 @@ def test_two_days_are_four_mails_and_at_most_two_tries_an_hour(world: World, des
     desk.tend(at=at)
     desk.probe(at + PROBE)
     assert desk.drain(at + PROBE) == ""
-    assert desk.tend(at=at + PROBE).open is False
-    assert desk.tend(at=at + PROBE + MINUTE).open is False
+    assert desk.tend(at=at + PROBE + CALM).open is False
+    assert desk.tend(at=at + PROBE + CALM + MINUTE).open is False
     assert [subject.split(":")[0] for subject in desk.alerts()] == [
         "BTSWholesaler",
         "Escalation",

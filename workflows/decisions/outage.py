@@ -27,7 +27,7 @@ def opens(
     """Say whether so many calls in a row without an answer mean that a supplier is down.
 
     A burst of failures within a moment says little of a supplier with few orders a day: it must also last. One that
-    has only just come back has not that long.
+    has come back, and whose incident is not over yet, has not that long.
     """
     return failures >= most_failures and (recovering or failing_for >= within_at_least)
 

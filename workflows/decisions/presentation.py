@@ -107,8 +107,10 @@ def incident_details(request: IncidentRequest, state: IncidentState) -> str:
         facts.insert(0, f"Since {_instant(state.opened_at)}")
     if state.probe_at:
         facts.append(f"Tried again at {_instant(state.probe_at)}")
-    if not state.down:
+    if not state.down and state.waiting:
         facts.append("It serves us again: those that wait are let go, oldest first")
+    elif not state.down and state.next_at:
+        facts.append(f"It serves us again: over at {_instant(state.next_at)}, if that lasts")
     look = f"`dropwright incident show {state.incident_id}`; `dropwright incident probe {state.incident_id}` tries now."
     return "\n\n".join([f"{heading} ({state.reason})", "\n".join(f"- {fact}" for fact in facts), look, _FOOT])
 
