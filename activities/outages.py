@@ -55,7 +55,7 @@ def gate(tx: Transaction, order: PurchaseOrderView, *, ordering: bool = False) -
     if incident is None:
         return None
     incident_orders.add(tx, incident.id, order.id, waiting=True, now=now())
-    return _down(incident.opened_at)
+    return _down(incident.down_since)
 
 
 def _down(since: datetime) -> StepResult:
@@ -81,7 +81,7 @@ def pause(
     if incident is None or _speaks_by_documents(deps, order):
         return None
     settings = deps.outside.supplier_settings(order.supplier)
-    message = f"waits for {settings.display_name}, down since {incident.opened_at:%d %b %H:%M:%SZ}"
+    message = f"waits for {settings.display_name}, down since {incident.down_since:%d %b %H:%M:%SZ}"
     return Pause(message, outage.poll_pause(now(), checks, final_grace, settings.outages.probe_every))
 
 
@@ -180,7 +180,7 @@ def account_held(deps: Dependencies, order: PurchaseOrderView, code: str, entrie
         _goes_on(tx, order.supplier, Trouble.ACCOUNT_HOLD, incident_id)
         incident = incidents.find(tx, incident_id)
         assert incident is not None
-    return _down(incident.opened_at)
+    return _down(incident.down_since)
 
 
 def note_unreadable(
@@ -261,7 +261,7 @@ def _join(
 
 def _goes_on(tx: Transaction, supplier: str, kind: Trouble, incident_id: int, *, until: datetime | None = None) -> None:
     """The trouble is there, or there again: then its workflow stops what it does after a recovery."""
-    if incidents.fails_again(tx, incident_id, until=until):
+    if incidents.fails_again(tx, incident_id, until=until, now=now()):
         _have_looked_at(supplier, [kind])
 
 

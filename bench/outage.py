@@ -92,7 +92,7 @@ def _second_supplier(stage: Stage) -> Iterator[str]:
         _steer(stage.supplier_url, "stock", {THERE: 0})
         _steer(url, "stock", {HERE: 0})
         known = configurations.ConfigurationStore(stage.database).current().configuration.model_dump(mode="json")
-        outages = {"failures": 3, "within_at_least": "1s", "probe_every": "10s", "drain": 20}
+        outages = {"failures": 3, "within_at_least": "1s", "probe_every": "10s", "calm_for": "0s", "drain": 20}
         first = {**known["suppliers"]["bts"], "read_timeout": "3s"}
         second = {"display_name": "Faltering", "base_url": f"{url}/v1/api", "outages": outages}
         known["suppliers"] = {"bts": first, FALTERING: {**first, **second}}

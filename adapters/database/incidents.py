@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.database import incident_orders as felt
 from adapters.database import tasks
 from adapters.database.engine import Transaction
 from models.incidents import Trouble
-from models.tables import incident_orders, incidents
+from models.tables import incident_orders, incidents, purchase_orders
 
 UNREACHABLE = Trouble.UNREACHABLE
 ACCOUNT_HOLD = Trouble.ACCOUNT_HOLD
@@ -43,8 +43,14 @@ class Incident:
     probe_after: datetime | None
     recovered_at: datetime | None
     closed_at: datetime | None
+    down_again_at: datetime | None
     probes: int
     mails: int
+
+    @property
+    def down_since(self) -> datetime:
+        """Say since when it has taken no order: that is what orders reckon by, however long they wait themselves."""
+        return self.down_again_at or self.opened_at
 
     @property
     def down(self) -> bool:
@@ -114,10 +120,18 @@ def down(tx: Transaction, suppliers: Sequence[str]) -> frozenset[str]:
     return frozenset(tx.execute(query).scalars())
 
 
-def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None) -> bool:
-    """Take back that the supplier serves us; ``until``: it has asked us to stay away until then. False: it did not."""
+def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None, now: datetime) -> bool:
+    """Take back that the supplier serves us; ``until``: it has asked us to stay away until then. False: it did not.
+
+    That it answered proves little. Where it has taken an order since, it goes down anew.
+    """
+    took_one = exists().where(
+        purchase_orders.c.supplier == incidents.c.supplier,
+        purchase_orders.c.confirmed_at >= incidents.c.recovered_at,
+    )
     again = update(incidents).where(incidents.c.id == incident_id, _OPEN, incidents.c.recovered_at.is_not(None))
-    served_us = tx.execute(again.values(recovered_at=None)).rowcount == 1
+    since = case((took_one, now), else_=incidents.c.down_again_at)
+    served_us = tx.execute(again.values(recovered_at=None, down_again_at=since)).rowcount == 1
     if until is not None:
         stay_away(tx, incident_id, until)
     return served_us

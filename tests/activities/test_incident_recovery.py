@@ -6,8 +6,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities import outages
 from adapters.database.configurations import apply
-from models.configuration import Configuration
 from models.base import format_duration
+from models.configuration import Configuration
 from models.contracts import PurchaseOrderEnding, StepVerdict, TaskRequest
 from models.incidents import IncidentRequest
 from models.statuses import PurchaseOrderState
@@ -76,6 +76,26 @@ def test_a_supplier_that_comes_and_goes_is_one_incident_with_one_alert_and_one_n
     lasted = format_duration(at - START - MINUTE)
     assert desk.alerts() == ["BTSWholesaler: unreachable (ReadTimeout)", f"BTSWholesaler: back after {lasted}"]
     assert world.only("SELECT count(*) AS n FROM incidents")["n"] == 1
+
+
+def test_orders_reckon_by_when_it_last_took_none(world: World, desk: Desk) -> None:
+    orders = [world.quoted(1) for _ in range(3)]
+    goes_down(world, orders[0])
+    opened = START + MINUTE
+    desk.probe(opened + PROBE)
+    desk.drain(opened + PROBE)
+    goes_down(world, orders[0], at=opened + PROBE + MINUTE)
+    refused = world.run(world.submission.submit_purchase_order, submit(orders[0]), at=opened + PROBE + 5 * MINUTE)
+    assert refused.down_since == opened, "it has answered, and taken no order"
+
+    desk.probe(opened + 2 * PROBE + 2 * MINUTE)
+    desk.drain(opened + 2 * PROBE + 2 * MINUTE)
+    world.bts.on_stock = lambda: None
+    attempt(world, orders[1], opened + 2 * PROBE + 3 * MINUTE)
+    assert world.purchase_order(orders[1])["submission"] == "placed"
+    goes_down(world, orders[2], at=opened + 2 * PROBE + 5 * MINUTE)
+    refused = world.run(world.submission.submit_purchase_order, submit(orders[2]), at=opened + 2 * PROBE + 9 * MINUTE)
+    assert opened + 2 * PROBE + 5 * MINUTE < refused.down_since <= opened + 2 * PROBE + 6 * MINUTE
 
 
 def test_one_that_fails_while_it_is_watched_is_seen_to_at_once(world: World, desk: Desk) -> None:

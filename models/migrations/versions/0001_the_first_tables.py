@@ -257,6 +257,7 @@ def upgrade() -> None:
         sa.Column("probe_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("recovered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("down_again_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("incidents_pk")),
     )
     op.create_index(
