@@ -200,6 +200,7 @@ def _examine_records(database: Database) -> list[Finding]:
             remedy="it closes when the supplier serves us again, or by `dropwright incident close`",
         )
         for one in open_incidents
+        if one.recovered_at is None
     ]
     if refused := mails[MailState.REFUSED]:
         message = f"{refused} were refused for good"

@@ -33,7 +33,8 @@ def print_order(page: Shape) -> None:
     for one in page["purchase_orders"]:
         _print_purchase_order(one)
     for incident in page["incidents"]:
-        _line("", f"Incident: {incident['supplier']} {incident['kind']} since {instant(incident['opened_at'])}")
+        back = f"; it is back since {instant(incident['recovered_at'])}" if incident["recovered_at"] else ""
+        _line("", f"Incident: {incident['supplier']} {incident['kind']} since {instant(incident['opened_at'])}{back}")
     for task in page["tasks"]:
         _line("")
         print_task(task)

@@ -172,7 +172,7 @@ def suppliers(*, as_json: AsJson = False) -> None:
     Example: dropwright suppliers
 
     JSON: [{"supplier", "name", "adapter", "mode", "enabled", "priority", "tracking_plan", "open_purchase_orders",
-    "incidents"}]; priority is null for one that routing does not name.
+    "incidents": [kind]}]; priority is null for one that routing does not name, incidents are those that last.
     """
     with opened_database(read_settings()) as database:
         configuration = ConfigurationStore(database).current().configuration
@@ -198,7 +198,7 @@ def _supplier_row(tx: Any, configuration: Configuration, name: str) -> dict[str,
         "priority": priority.index(name) + 1 if name in priority else None,
         "tracking_plan": plan_text(one.tracking_plan),
         "open_purchase_orders": views.open_at_supplier(tx, name),
-        "incidents": [incident.kind for incident in registers.open_incidents(tx, name)],
+        "incidents": [one.kind for one in registers.open_incidents(tx, name) if one.recovered_at is None],
     }
 
 

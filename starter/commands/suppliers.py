@@ -25,7 +25,7 @@ def suppliers(context: typer.Context, *, as_json: AsJson = False) -> None:
     Example: dropwright suppliers
 
     JSON: [{"supplier", "name", "adapter", "mode", "enabled", "priority", "tracking_plan", "open_purchase_orders",
-    "incidents"}]; priority is null for one that routing does not name.
+    "incidents": [kind]}]; priority is null for one that routing does not name, incidents are those that last.
     """
     if context.invoked_subcommand is None:
         list_suppliers(as_json=as_json)

@@ -301,6 +301,13 @@ def test_incidents_are_listed_and_closed(desk: Desk) -> None:
     (row,) = desk.cli.json("incidents")
     assert (row["incident"], row["supplier"], row["orders"]) == (opened, "bts", 1)
     assert desk.cli.json("order", "show", order.name)["incidents"] == [row]
+    assert "it is back" not in desk.cli.run("order", "show", order.name).stdout
+    assert desk.cli.json("suppliers")[0]["incidents"] == ["unreachable"]
+    with desk.shop.database.begin() as tx:
+        incidents.recovered(tx, "bts", [incidents.UNREACHABLE], now=order.received_at)
+    assert desk.cli.json("incidents")[0]["recovered_at"] is not None
+    assert "it is back since" in desk.cli.run("order", "show", order.name).stdout
+    assert desk.cli.json("suppliers")[0]["incidents"] == []
     assert desk.cli.json("incident", "close", str(opened)) == {"closed": ["unreachable"]}
     assert desk.cli.run("incident", "close", str(opened)).exit_code == 1
 
