@@ -235,6 +235,9 @@ purchase_orders = Table(
     UniqueConstraint("order_id", "supplier", "attempt"),
     Index("purchase_orders_order_id_ix", "order_id"),
     Index("purchase_orders_supplier_number_ix", "supplier", "supplier_number"),
+    Index(
+        "purchase_orders_confirmed_ix", "supplier", "confirmed_at", postgresql_where=text("confirmed_at IS NOT NULL")
+    ),
 )
 
 purchase_order_lines = Table(

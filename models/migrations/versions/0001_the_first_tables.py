@@ -889,6 +889,13 @@ def upgrade() -> None:
     op.create_index(
         "purchase_orders_supplier_number_ix", "purchase_orders", ["supplier", "supplier_number"], unique=False
     )
+    op.create_index(
+        "purchase_orders_confirmed_ix",
+        "purchase_orders",
+        ["supplier", "confirmed_at"],
+        unique=False,
+        postgresql_where=sa.text("confirmed_at IS NOT NULL"),
+    )
     op.create_table(
         "route_pins",
         sa.Column("order_id", sa.BigInteger(), nullable=False),
