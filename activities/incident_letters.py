@@ -66,7 +66,7 @@ def still_open(affair: Affair, due: DueNotice, *, probe_at: datetime | None) -> 
     escalated = due.notice is Notice.ESCALATION
     tried = f"Tried: {incident.probes} times" + (f"; next at {_clock(probe_at)}." if probe_at else ".")
     lines = [
-        f"{_problem(affair)}, for {affair.lasted} now.",
+        f"{_problem(affair)}, {_so_far(affair)}.",
         f"Orders that felt it: {affair.counts.joined}. Waiting: {affair.counts.waiting}. {tried}",
         *(
             [f"{affair.asking} of them have waited longer than their deadline: `dropwright tasks`."]
@@ -109,6 +109,12 @@ def _left_to_do(affair: Affair, *, known: bool) -> str:
 def _problem(affair: Affair) -> str:
     problem = _PROBLEMS[Trouble(affair.incident.kind)].format(name=affair.named, code=affair.incident.reason)
     return f"{problem}. Since {_clock(affair.incident.opened_at)}"
+
+
+def _so_far(affair: Affair) -> str:
+    if affair.incident.down_again_at is None:
+        return f"for {affair.lasted} now"
+    return f"on and off for {affair.lasted}; it last went down {_clock(affair.incident.down_again_at)}"
 
 
 def _prospects(affair: Affair) -> list[str]:

@@ -28,6 +28,7 @@ from models.tasks import TaskCategory
 from workflows.decisions import outage
 
 LOOK_AT_DRAIN = timedelta(seconds=2)
+LOOK_IN_CALM = timedelta(hours=1)  # at the latest: word that it has failed again may have been lost
 SETTLING = timedelta(minutes=2)  # an order that was let go and asks a person meanwhile holds up nobody for longer
 TRYING = timedelta(minutes=5)  # the longest that the one order which tries an account is looked at
 
@@ -73,9 +74,10 @@ class IncidentActivities:
         return settings.outages.calm_for if settings and incident.kind in incidents.SILENT else timedelta(0)
 
     def _state(self, tx: Transaction, incident: Incident) -> IncidentState:
-        counts, probe_at = incident_orders.counts(tx, incident.id), self.probe_at(incident)
+        counts, probe_at, over_at = incident_orders.counts(tx, incident.id), self.probe_at(incident), None
         if incident.recovered_at is not None:
-            next_at = incident.recovered_at + self._calm_for(incident)
+            over_at = incident.recovered_at + (timedelta(0) if incident.calm_waived else self._calm_for(incident))
+            next_at = min(over_at, now() + LOOK_IN_CALM)
         else:
             notice_at = outage.next_notice(incident.opened_at, now(), *self._notice_rhythm(incident))
             next_at = min(probe_at, notice_at) if probe_at else notice_at
@@ -85,6 +87,8 @@ class IncidentActivities:
             down=incident.down,
             opened_at=incident.opened_at,
             probe_at=probe_at,
+            down_since=incident.down_since,
+            over_at=over_at,
             next_at=next_at,
             waiting=counts.waiting,
             released=counts.released,

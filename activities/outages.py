@@ -210,12 +210,20 @@ def note_unreadable(
 def _count(
     tx: Transaction, deps: Dependencies, supplier: str, error: AdapterError, purchase_order_id: int | None
 ) -> None:
+    if _begun_before_recovery(tx, supplier):
+        return
     if isinstance(error, AuthenticationFailed):
         breakers.failed(tx, supplier, error.code, now=now())
         incident_id, _ = _join(tx, deps, supplier, Trouble.CREDENTIALS, error.code, purchase_order_id)
         _goes_on(tx, supplier, Trouble.CREDENTIALS, incident_id)
     elif _says_nothing(error):
         _count_silence(tx, deps, supplier, error, purchase_order_id)
+
+
+def _begun_before_recovery(tx: Transaction, supplier: str) -> bool:
+    """Say whether a call began while its supplier was down that serves us by now: its time-out is news of yesterday."""
+    known = [incidents.newest(tx, supplier, kind) for kind in incidents.SILENT]
+    return any(one and one.closed_at is None and one.recovered_at and now() < one.recovered_at for one in known)
 
 
 def _says_nothing(error: AdapterError) -> bool:

@@ -32,12 +32,15 @@ class IncidentState(Contract):
 
     ``open`` is false where there is none, or it is over. ``down``: the supplier has not served us since. ``next_at``:
     the next probe or mail, whichever comes first; ``probe_at``: the next probe alone, None where nothing can be tried.
+    ``down_since``: when it last took no orders any more. ``over_at``: where it serves us again, when it is over.
     """
 
     open: bool
     incident_id: int | None = None
     down: bool = False
     opened_at: Timestamp | None = None
+    down_since: Timestamp | None = None
+    over_at: Timestamp | None = None
     next_at: Timestamp | None = None
     probe_at: Timestamp | None = None
     waiting: int = 0

@@ -565,6 +565,7 @@ incidents = Table(
     Column("recovered_at", WHEN),  # it serves us again, and the orders that wait are let go one after the other
     Column("drained_at", WHEN),  # when the last waiting order was let go
     Column("down_again_at", WHEN),  # when it went down after it had taken orders in between
+    Column("calm_waived", Boolean, nullable=False, server_default=text("false")),  # a person has said that it is over
     Index("incidents_open_uq", "supplier", "kind", unique=True, postgresql_where=text("closed_at IS NULL")),
 )
 

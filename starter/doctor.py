@@ -197,10 +197,10 @@ def _examine_records(database: Database) -> list[Finding]:
             severity=Severity.WARNING,
             subject=f"incident {one.id}",
             message=f"{one.kind.replace('_', ' ')} ({one.reason}) felt by {one.orders} purchase orders",
-            remedy="it closes when the supplier serves us again, or by `dropwright incident close`",
+            remedy="it closes once the supplier has served us for outages.calm_for, or by `dropwright incident close`",
         )
         for one in open_incidents
-        if one.recovered_at is None
+        if one.recovered_at is None or one.waiting
     ]
     if refused := mails[MailState.REFUSED]:
         message = f"{refused} were refused for good"

@@ -65,7 +65,7 @@ class IncidentWorkflow:
         return state
 
     async def _see_to(self, state: IncidentState, news: int) -> None:
-        if not state.down and state.waiting:
+        if not state.down and (state.waiting or state.next_at is None):
             await self._drain()
         elif self._probe_wanted or (state.probe_at is not None and state.probe_at <= workflow.now()):
             await self._probe()

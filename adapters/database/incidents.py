@@ -44,6 +44,7 @@ class Incident:
     recovered_at: datetime | None
     closed_at: datetime | None
     down_again_at: datetime | None
+    calm_waived: bool
     probes: int
     mails: int
 
@@ -123,15 +124,18 @@ def down(tx: Transaction, suppliers: Sequence[str]) -> frozenset[str]:
 def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None, now: datetime) -> bool:
     """Take back that the supplier serves us; ``until``: it has asked us to stay away until then. False: it did not.
 
-    That it answered proves little. Where it has taken an order since, it goes down anew.
+    That it answered proves little. Where it has taken an order since, it goes down anew; one that was found after a
+    doubt may have been taken long before.
     """
     took_one = exists().where(
         purchase_orders.c.supplier == incidents.c.supplier,
         purchase_orders.c.confirmed_at >= incidents.c.recovered_at,
+        purchase_orders.c.trouble == 0,
     )
     again = update(incidents).where(incidents.c.id == incident_id, _OPEN, incidents.c.recovered_at.is_not(None))
     since = case((took_one, now), else_=incidents.c.down_again_at)
-    served_us = tx.execute(again.values(recovered_at=None, down_again_at=since)).rowcount == 1
+    values = {"recovered_at": None, "down_again_at": since, "probed_at": now, "calm_waived": False}
+    served_us = tx.execute(again.values(values)).rowcount == 1
     if until is not None:
         stay_away(tx, incident_id, until)
     return served_us
@@ -220,9 +224,11 @@ def stay_away(tx: Transaction, incident_id: int, until: datetime) -> None:
 
 def finish(tx: Transaction, incident_id: int, *, now: datetime, calm_for: timedelta = timedelta(0)) -> bool:
     """Close an incident that recovered so long ago, and that no order waits for. False where that is not so (any longer)."""
-    locked = select(incidents.c.recovered_at).where(incidents.c.id == incident_id, _OPEN).with_for_update()
-    recovered_at = tx.execute(locked).scalar()
-    if recovered_at is None or now < recovered_at + calm_for or felt.counts(tx, incident_id).waiting:
+    columns = incidents.c.recovered_at, incidents.c.calm_waived
+    found = tx.execute(select(*columns).where(incidents.c.id == incident_id, _OPEN).with_for_update()).first()
+    if found is None or found.recovered_at is None or felt.counts(tx, incident_id).waiting:
+        return False
+    if calm_for and not found.calm_waived and now < found.recovered_at + calm_for:
         return False
     _close(tx, incident_id, now=now)
     return True
@@ -237,13 +243,15 @@ def _close(tx: Transaction, incident_id: int, *, now: datetime) -> None:
 def close(tx: Transaction, supplier: str, *, now: datetime, kinds: Sequence[str]) -> list[str]:
     """End a supplier's open incidents of some kinds on a person's word. Returns their kinds.
 
-    Orders that wait are let go one after the other as always, by the workflow; then it is closed.
+    Orders that wait are let go one after the other as always, by the workflow; then it is closed, without a calm.
     """
     query = select(incidents.c.id, incidents.c.kind).where(
         incidents.c.supplier == supplier, incidents.c.kind.in_(kinds), _OPEN
     )
     found = tx.execute(query.with_for_update()).all()
     recovered(tx, supplier, kinds, now=now)
+    ids = [incident.id for incident in found]
+    tx.execute(update(incidents).where(incidents.c.id.in_(ids)).values(calm_waived=True))
     for incident in found:
         finish(tx, incident.id, now=now)
     return [incident.kind for incident in found]

@@ -24,12 +24,18 @@ class IncidentRecord:
     recovered_at: datetime | None
     reason: str
     orders: int
+    waiting: int
 
 
 def open_incidents(tx: Transaction, supplier: str | None = None) -> list[IncidentRecord]:
     """List open incidents, oldest first."""
-    felt = select(func.count()).where(incident_orders.c.incident_id == incidents.c.id).scalar_subquery()
-    query = select(incidents, felt.label("orders")).where(incidents.c.closed_at.is_(None)).order_by(incidents.c.id)
+    joined = select(func.count()).where(incident_orders.c.incident_id == incidents.c.id)
+    counts = joined.scalar_subquery(), joined.where(incident_orders.c.waiting).scalar_subquery()
+    query = (
+        select(incidents, counts[0].label("orders"), counts[1].label("waiting"))
+        .where(incidents.c.closed_at.is_(None))
+        .order_by(incidents.c.id)
+    )
     if supplier is not None:
         query = query.where(incidents.c.supplier == supplier)
     return [
@@ -42,6 +48,7 @@ def open_incidents(tx: Transaction, supplier: str | None = None) -> list[Inciden
             recovered_at=row.recovered_at,
             reason=row.reason,
             orders=row.orders,
+            waiting=row.waiting,
         )
         for row in tx.execute(query)
     ]
@@ -49,8 +56,8 @@ def open_incidents(tx: Transaction, supplier: str | None = None) -> list[Inciden
 
 def incident(tx: Transaction, incident_id: int) -> dict[str, Any] | None:
     """Read one incident, open or not, with the purchase orders that felt it, oldest first."""
-    shown = ("id", "supplier", "kind", "reason", "opened_at", "probed_at", "probe_after", "recovered_at", "closed_at")
-    columns = [incidents.c[name] for name in (*shown, "probes", "mails", "difference")]
+    shown = ("id", "supplier", "kind", "reason", "opened_at", "probed_at", "probe_after", "recovered_at")
+    columns = [incidents.c[name] for name in (*shown, "down_again_at", "closed_at", "probes", "mails", "difference")]
     row = tx.execute(select(*columns).where(incidents.c.id == incident_id)).one_or_none()
     if row is None:
         return None

@@ -25,14 +25,14 @@ def list_incidents(*, as_json: AsJson = False) -> None:
 
     Example: dropwright incidents
 
-    JSON: [{"incident", "supplier", "kind", "opened_at", "probed_at", "recovered_at", "reason", "orders"}]
+    JSON: [{"incident", "supplier", "kind", "opened_at", "probed_at", "recovered_at", "reason", "orders", "waiting"}]
     """
     with opened_database(read_settings()) as database, database.begin() as tx:
         rows = [shapes.incident_shape(found) for found in registers.open_incidents(tx)]
     if as_json:
         write_json(rows)
     else:
-        columns = ("incident", "supplier", "kind", "opened_at", "recovered_at", "reason", "orders")
+        columns = ("incident", "supplier", "kind", "opened_at", "recovered_at", "reason", "orders", "waiting")
         print_table([one.replace("_", " ") for one in columns], [[row[column] for column in columns] for row in rows])
 
 
@@ -43,7 +43,7 @@ def show_incident(incident_id: IncidentId, *, as_json: AsJson = False) -> None:
     Example: dropwright incident show 3
 
     JSON: {"incident", "supplier", "kind", "reason", "opened_at", "probed_at", "probe_after", "recovered_at",
-    "closed_at", "probes", "mails", "difference": {"known", "gone", "new", "retyped"} | null, "workflow",
+    "down_again_at", "closed_at", "probes", "mails", "difference": {"known", "gone", "new", "retyped"} | null, "workflow",
     "orders": [{"number", "order", "joined_at", "waiting", "released_at"}]}
     """
     with opened_database(read_settings()) as database, database.begin() as tx:
@@ -74,6 +74,9 @@ def probe_incident(incident_id: IncidentId, *, as_json: AsJson = False) -> None:
         raise CommandFailedError(
             "there is nothing to try: the next answer that can be read ends it; or answer its task"
         )
+    if found.recovered_at is not None:
+        since = f"{found.recovered_at:%d %b %H:%MZ}"
+        raise CommandFailedError(f"there is nothing to try: {found.supplier} serves us again since {since}")
     asyncio.run(_tell(found, PROBE))
     workflow_id = incident_workflow_id(found.supplier, found.kind)
     if as_json:

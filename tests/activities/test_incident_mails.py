@@ -52,6 +52,16 @@ def test_the_closing_note_says_whether_something_is_left_to_do(world: World, des
     assert "Nothing is left to do." in bodies(world)[-1]
 
 
+def test_a_digest_of_one_that_came_and_went_says_when_it_last_went_down(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    again = START + DAY
+    with world.database.begin() as tx:
+        tx.exec_driver_sql(f"UPDATE incidents SET down_again_at = '{again.isoformat()}'")
+    desk.tend(at=START + DAY + 2 * MINUTE)
+    assert "on and off for 24 h" in bodies(world)[-1]
+    assert "it last went down 03 Mar 2026 09:00Z." in bodies(world)[-1]
+
+
 def test_refused_credentials_are_named_by_their_variable(world: World) -> None:
     note(world, AuthenticationFailed("401", code="unauthorized"))
     assert "renew SUPPLIER_TOKEN" in bodies(world)[0]

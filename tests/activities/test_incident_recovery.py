@@ -5,7 +5,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import outages
+from adapters.database import incidents
 from adapters.database.configurations import apply
+from adapters.errors import AdapterError, AuthenticationFailed, Unavailable
 from models.base import format_duration
 from models.configuration import Configuration
 from models.contracts import PurchaseOrderEnding, StepVerdict, TaskRequest
@@ -94,7 +96,9 @@ def test_orders_reckon_by_when_it_last_took_none(world: World, desk: Desk) -> No
     attempt(world, orders[1], opened + 2 * PROBE + 3 * MINUTE)
     assert world.purchase_order(orders[1])["submission"] == "placed"
     goes_down(world, orders[2], at=opened + 2 * PROBE + 5 * MINUTE)
-    refused = world.run(world.submission.submit_purchase_order, submit(orders[2]), at=opened + 2 * PROBE + 9 * MINUTE)
+    again = opened + 2 * PROBE + 9 * MINUTE
+    refused = world.run(world.submission.submit_purchase_order, submit(orders[2]), at=again)
+    assert desk.tend(at=again).probe_at == refused.down_since + PROBE
     assert opened + 2 * PROBE + 5 * MINUTE < refused.down_since <= opened + 2 * PROBE + 6 * MINUTE
 
 
@@ -109,6 +113,47 @@ def test_one_that_fails_while_it_is_watched_is_seen_to_at_once(world: World, des
     finally:
         outages.opened_here.reset(token)
     assert named == [UNREACHABLE]
+
+
+def test_a_call_that_began_before_the_recovery_takes_nothing_back(world: World, desk: Desk) -> None:
+    order = world.quoted(1)
+    goes_down(world, order)
+    back = START + MINUTE + PROBE
+    desk.probe(back)
+
+    def fails(*errors: AdapterError) -> None:
+        with world.database.begin() as tx:
+            for error in errors:
+                outages.note_exchange_failure(tx, world.deps, "bts", error)
+
+    late = [Unavailable("getStock: no answer", code="ReadTimeout")] * 3
+    refused = AuthenticationFailed("401", code="unauthorized")
+    world.run(lambda: fails(*late, refused), at=back - timedelta(seconds=50))
+    assert desk.tend(at=back + MINUTE).down is False
+    assert world.only("SELECT count(*) AS n FROM incidents")["n"] == 1
+    world.run(lambda: fails(*late), at=back + timedelta(seconds=1))
+    assert desk.tend(at=back + MINUTE).down
+
+
+def test_one_that_a_person_closes_while_orders_wait_is_over_once_they_are_let_go(world: World, desk: Desk) -> None:
+    goes_down(world, world.quoted(1))
+    at = START + 5 * MINUTE
+    with world.database.begin() as tx:
+        assert incidents.close(tx, "bts", kinds=[UNREACHABLE.kind], now=at) == ["unreachable"]
+    assert desk.tend(at=at).open
+    desk.drain(at)
+    assert desk.tend(at=at + MINUTE).open is False
+    assert desk.alerts()[-1].startswith("BTSWholesaler: back after")
+
+
+def test_a_long_calm_is_looked_at_now_and_then(world: World, desk: Desk) -> None:
+    world.configure(suppliers={"bts": {"outages": {"calm_for": "PT24H"}}})
+    goes_down(world, world.quoted(1))
+    at = START + MINUTE + PROBE
+    desk.probe(at)
+    desk.drain(at)
+    state = desk.tend(at=at + MINUTE)
+    assert (state.next_at, state.over_at) == (at + MINUTE + HOUR, at + DAY)
 
 
 def test_one_that_is_no_longer_configured_is_not_watched(world: World, desk: Desk) -> None:

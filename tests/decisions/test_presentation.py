@@ -169,6 +169,23 @@ def test_an_order_that_waits_says_for_what_until_when_and_what_then() -> None:
     assert "`dropwright route explain '#1001'`" in details
 
 
+def test_an_incident_of_a_supplier_that_is_back_says_when_it_will_be_over() -> None:
+    request = IncidentRequest(supplier="bts", kind=Trouble.UNREACHABLE)
+    calm = IncidentState(
+        open=True,
+        incident_id=3,
+        opened_at=CONFIRMED,
+        down_since=CONFIRMED + timedelta(hours=1),
+        over_at=CONFIRMED + timedelta(hours=3),
+    )
+
+    text = incident_details(request, calm)
+
+    assert "last down since 01 Mar 2026 13:00" in text
+    assert "It serves us again: over at 01 Mar 2026 15:00" in text
+    assert "incident probe" not in text
+
+
 def test_an_incident_says_why_it_is_one_and_once_it_is_over_only_that() -> None:
     request = IncidentRequest(supplier="bts", kind=Trouble.UNREACHABLE)
 

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.identifiers import MAIL_WORKFLOW_ID
 from starter import schedules, search_attributes
 from starter.client import connect
-from starter.patience import ANSWERS_WITHIN, TIMES, PatientAboutSchedules
+from starter.patience import FIRST_LIMITS, PatientAboutSchedules
 from starter.search_attributes import SearchAttributesError, type_name
 from starter.temporal_server import TemporalServer
 from tests.starter.conftest import Background, register_namespace
@@ -88,6 +88,7 @@ class Losing(Interceptor):
     """Between a client and its server: this many questions about schedules get no answer."""
 
     left: int
+    limits: list[timedelta | None] = field(default_factory=list)
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002
         return _Losing(next, self)
@@ -97,9 +98,10 @@ class _Losing(OutboundInterceptor):
     def __init__(self, next: OutboundInterceptor, losing: Losing) -> None:  # noqa: A002
         super().__init__(next)
         self.losing = losing
+        self.limits = losing.limits
 
     async def describe_schedule(self, input: DescribeScheduleInput) -> ScheduleDescription:  # noqa: A002
-        assert input.rpc_timeout == ANSWERS_WITHIN
+        self.limits.append(input.rpc_timeout)
         self.lose()
         return await super().describe_schedule(input)
 
@@ -125,13 +127,17 @@ def test_a_question_about_a_schedule_that_gets_no_answer_is_asked_again(
     handle = asking.get_schedule_handle(schedules.SWEEP_SCHEDULE_ID)
     background.run(schedules.ensure_sweep_schedule(asking, timedelta(minutes=20)))
 
-    losing.left = TIMES - 1
+    losing.left = len(FIRST_LIMITS)
     background.run(schedules.ensure_sweep_schedule(asking, timedelta(minutes=25)))
-    losing.left = TIMES - 1
+    losing.left = len(FIRST_LIMITS)
     found = background.run(handle.describe()).schedule
-    losing.left = TIMES
+    assert losing.limits == [*FIRST_LIMITS, None]
+    losing.left = len(FIRST_LIMITS) + 1
     with pytest.raises(RPCError):
         background.run(handle.describe())
+    losing.left = 1
+    with pytest.raises(RPCError):
+        background.run(handle.describe(rpc_timeout=timedelta(seconds=9)))
 
     assert [one.every for one in found.spec.intervals] == [timedelta(minutes=25)]
 

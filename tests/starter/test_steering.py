@@ -308,6 +308,8 @@ def test_incidents_are_listed_and_closed(desk: Desk) -> None:
     assert desk.cli.json("incidents")[0]["recovered_at"] is not None
     assert "it is back since" in desk.cli.run("order", "show", order.name).stdout
     assert desk.cli.json("suppliers")[0]["incidents"] == []
+    tried = desk.cli.run("incident", "probe", str(opened))
+    assert (tried.exit_code, "there is nothing to try: bts serves us again since" in tried.stderr) == (1, True)
     assert desk.cli.json("incident", "close", str(opened)) == {"closed": ["unreachable"]}
     assert desk.cli.run("incident", "close", str(opened)).exit_code == 1
 

@@ -104,14 +104,18 @@ def incident_details(request: IncidentRequest, state: IncidentState) -> str:
         return "\n\n".join([heading, "It is over.", _FOOT])
     facts = [f"Orders that wait: {state.waiting}", f"Let go: {state.released}"]
     if state.opened_at:
-        facts.insert(0, f"Since {_instant(state.opened_at)}")
+        again = (
+            f", last down since {_instant(state.down_since)}" if state.down_since not in (None, state.opened_at) else ""
+        )
+        facts.insert(0, f"Since {_instant(state.opened_at)}{again}")
     if state.probe_at:
         facts.append(f"Tried again at {_instant(state.probe_at)}")
     if not state.down and state.waiting:
         facts.append("It serves us again: those that wait are let go, oldest first")
-    elif not state.down and state.next_at:
-        facts.append(f"It serves us again: over at {_instant(state.next_at)}, if that lasts")
-    look = f"`dropwright incident show {state.incident_id}`; `dropwright incident probe {state.incident_id}` tries now."
+    elif not state.down and state.over_at:
+        facts.append(f"It serves us again: over at {_instant(state.over_at)}, if that lasts")
+    look = f"`dropwright incident show {state.incident_id}`"
+    look += f"; `dropwright incident probe {state.incident_id}` tries now." if state.down else "."
     return "\n\n".join([f"{heading} ({state.reason})", "\n".join(f"- {fact}" for fact in facts), look, _FOOT])
 
 

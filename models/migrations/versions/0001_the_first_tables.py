@@ -258,6 +258,7 @@ def upgrade() -> None:
         sa.Column("recovered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("down_again_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("calm_waived", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("incidents_pk")),
     )
     op.create_index(
