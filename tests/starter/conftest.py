@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -75,13 +74,6 @@ class Background:
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run and wait for the result."""
         return self.start(work).result(60)
-
-    def pause(self, client: Client, schedule_id: str, note: str) -> None:
-        """Pause a schedule as a person does, and wait until the server shows it: who changes it sooner does not see it."""
-        handle = client.get_schedule_handle(schedule_id)
-        self.run(handle.pause(note=note))
-        while not self.run(handle.describe()).schedule.state.paused:
-            time.sleep(0.05)
 
     def close(self) -> None:
         """End the loop."""

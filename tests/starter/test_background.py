@@ -8,6 +8,7 @@ from temporalio.client import (
     DescribeScheduleInput,
     Interceptor,
     OutboundInterceptor,
+    PauseScheduleInput,
     ScheduleDescription,
     UpdateScheduleInput,
     WorkflowExecutionStatus,
@@ -15,9 +16,9 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.identifiers import MAIL_WORKFLOW_ID
-from starter import schedules, search_attributes
+from starter import patience, schedules, search_attributes
 from starter.client import connect
-from starter.patience import FIRST_LIMITS, PatientAboutSchedules
+from starter.patience import FIRST_LIMITS, TELLINGS, PatientAboutSchedules
 from starter.search_attributes import SearchAttributesError, type_name
 from starter.temporal_server import TemporalServer
 from tests.starter.conftest import Background, register_namespace
@@ -73,7 +74,7 @@ def test_the_sweep_is_scheduled_once_follows_its_interval_and_stays_paused(
 
     for minutes in (60, 60, 30):
         background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=minutes)))
-    background.pause(client, schedules.SWEEP_SCHEDULE_ID, "a person looks")
+    background.run(handle.pause(note="a person looks"))
     background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=45)))
 
     found = background.run(handle.describe()).schedule
@@ -88,6 +89,8 @@ class Losing(Interceptor):
     """Between a client and its server: this many questions about schedules get no answer."""
 
     left: int
+    deaf_to: int = 0  # so many pauses are taken, and taken back
+    told: int = 0
     limits: list[timedelta | None] = field(default_factory=list)
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002
@@ -108,6 +111,11 @@ class _Losing(OutboundInterceptor):
     async def update_schedule(self, input: UpdateScheduleInput) -> None:  # noqa: A002
         self.lose()
         await super().update_schedule(input)
+
+    async def pause_schedule(self, input: PauseScheduleInput) -> None:  # noqa: A002
+        self.losing.told += 1
+        if self.losing.told > self.losing.deaf_to:
+            await super().pause_schedule(input)
 
     def lose(self) -> None:
         if self.losing.left > 0:
@@ -140,6 +148,41 @@ def test_a_question_about_a_schedule_that_gets_no_answer_is_asked_again(
         background.run(handle.describe(rpc_timeout=timedelta(seconds=9)))
 
     assert [one.every for one in found.spec.intervals] == [timedelta(minutes=25)]
+
+
+def test_a_pause_that_follows_a_change_closely_holds(client: Client, background: Background) -> None:
+    handle = client.get_schedule_handle(schedules.SWEEP_SCHEDULE_ID)
+    for minutes in range(30, 42):
+        background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=minutes)))
+        background.run(handle.pause(note="a person looks"))
+        assert background.run(handle.describe()).schedule.state.paused
+        background.run(handle.unpause(note="and has seen"))
+        assert not background.run(handle.describe()).schedule.state.paused
+
+
+@pytest.mark.parametrize("lost", [1, TELLINGS])
+def test_a_pause_that_is_taken_back_is_told_again_or_refused(
+    client: Client, background: Background, temporal_server: TemporalServer, lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "LOOKS", 3)
+    losing = Losing(0, deaf_to=lost)
+    telling = background.run(
+        Client.connect(
+            temporal_server.address, namespace=client.namespace, interceptors=[PatientAboutSchedules(), losing]
+        )
+    )
+    background.run(schedules.ensure_sweep_schedule(client, timedelta(minutes=45)))
+    handle = telling.get_schedule_handle(schedules.SWEEP_SCHEDULE_ID)
+
+    if lost == TELLINGS:
+        with pytest.raises(TimeoutError, match="sweep/intake was told to pause and does not: try again"):
+            background.run(handle.pause())
+    else:
+        background.run(handle.pause())
+        assert background.run(handle.describe()).schedule.state.paused
+        background.run(handle.unpause())
+
+    assert losing.told == min(lost + 1, TELLINGS)
 
 
 def test_every_client_of_ours_asks_again(client: Client) -> None:

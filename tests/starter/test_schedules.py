@@ -153,7 +153,7 @@ def test_applying_again_changes_nothing(client: Client, background: Background) 
 
 def test_a_changed_interval_is_followed_and_a_pause_stays(client: Client, background: Background) -> None:
     apply(client, background, stock=feed())
-    background.pause(client, "sync/bts/stock", "they migrate")
+    background.run(client.get_schedule_handle("sync/bts/stock").pause(note="they migrate"))
 
     apply(client, background, stock=feed(every="5m"))
 
