@@ -74,9 +74,9 @@ class IncidentActivities:
         return settings.outages.calm_for if settings and incident.kind in incidents.SILENT else timedelta(0)
 
     def _state(self, tx: Transaction, incident: Incident) -> IncidentState:
-        counts, probe_at, over_at = incident_orders.counts(tx, incident.id), self.probe_at(incident), None
-        if incident.recovered_at is not None:
-            over_at = incident.recovered_at + (timedelta(0) if incident.calm_waived else self._calm_for(incident))
+        counts, probe_at = incident_orders.counts(tx, incident.id), self.probe_at(incident)
+        over_at = incident.over_at(self._calm_for(incident))
+        if over_at is not None:
             next_at = min(over_at, now() + LOOK_IN_CALM)
         else:
             notice_at = outage.next_notice(incident.opened_at, now(), *self._notice_rhythm(incident))

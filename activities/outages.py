@@ -210,7 +210,7 @@ def note_unreadable(
 def _count(
     tx: Transaction, deps: Dependencies, supplier: str, error: AdapterError, purchase_order_id: int | None
 ) -> None:
-    if _begun_before_recovery(tx, supplier):
+    if incidents.served_since(tx, supplier, now()):  # the call began before: its time-out is news of yesterday
         return
     if isinstance(error, AuthenticationFailed):
         breakers.failed(tx, supplier, error.code, now=now())
@@ -218,12 +218,6 @@ def _count(
         _goes_on(tx, supplier, Trouble.CREDENTIALS, incident_id)
     elif _says_nothing(error):
         _count_silence(tx, deps, supplier, error, purchase_order_id)
-
-
-def _begun_before_recovery(tx: Transaction, supplier: str) -> bool:
-    """Say whether a call began while its supplier was down that serves us by now: its time-out is news of yesterday."""
-    known = [incidents.newest(tx, supplier, kind) for kind in incidents.SILENT]
-    return any(one and one.closed_at is None and one.recovered_at and now() < one.recovered_at for one in known)
 
 
 def _says_nothing(error: AdapterError) -> bool:

@@ -200,7 +200,7 @@ def _examine_records(database: Database) -> list[Finding]:
             remedy="it closes once the supplier has served us for outages.calm_for, or by `dropwright incident close`",
         )
         for one in open_incidents
-        if one.recovered_at is None or one.waiting
+        if one.lasts
     ]
     if refused := mails[MailState.REFUSED]:
         message = f"{refused} were refused for good"

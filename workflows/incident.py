@@ -65,6 +65,7 @@ class IncidentWorkflow:
         return state
 
     async def _see_to(self, state: IncidentState, news: int) -> None:
+        # A state without a next time is one from before there was a calm to wait for.
         if not state.down and (state.waiting or state.next_at is None):
             await self._drain()
         elif self._probe_wanted or (state.probe_at is not None and state.probe_at <= workflow.now()):

@@ -58,6 +58,11 @@ class Incident:
         """Say whether the supplier has not served us since."""
         return self.closed_at is None and self.recovered_at is None
 
+    def over_at(self, calm_for: timedelta) -> datetime | None:
+        """Say when it is over, if the supplier goes on serving us; None while it does not."""
+        calm = timedelta(0) if self.calm_waived else calm_for
+        return None if self.recovered_at is None else self.recovered_at + calm
+
 
 _FIELDS = [incidents.c[name] for name in Incident.__dataclass_fields__]
 
@@ -119,6 +124,14 @@ def down(tx: Transaction, suppliers: Sequence[str]) -> frozenset[str]:
         incidents.c.supplier.in_(suppliers), incidents.c.kind.in_(SILENT), _OPEN, incidents.c.recovered_at.is_(None)
     )
     return frozenset(tx.execute(query).scalars())
+
+
+def served_since(tx: Transaction, supplier: str, at: datetime) -> bool:
+    """Say whether a supplier that was silent, and whose outage is not over yet, serves us since a moment after ``at``."""
+    query = exists().where(
+        incidents.c.supplier == supplier, incidents.c.kind.in_(SILENT), _OPEN, incidents.c.recovered_at > at
+    )
+    return bool(tx.execute(select(query)).scalar_one())
 
 
 def fails_again(tx: Transaction, incident_id: int, *, until: datetime | None, now: datetime) -> bool:
@@ -224,11 +237,12 @@ def stay_away(tx: Transaction, incident_id: int, until: datetime) -> None:
 
 def finish(tx: Transaction, incident_id: int, *, now: datetime, calm_for: timedelta = timedelta(0)) -> bool:
     """Close an incident that recovered so long ago, and that no order waits for. False where that is not so (any longer)."""
-    columns = incidents.c.recovered_at, incidents.c.calm_waived
-    found = tx.execute(select(*columns).where(incidents.c.id == incident_id, _OPEN).with_for_update()).first()
-    if found is None or found.recovered_at is None or felt.counts(tx, incident_id).waiting:
+    row = tx.execute(select(*_FIELDS).where(incidents.c.id == incident_id, _OPEN).with_for_update()).first()
+    incident = Incident(*row) if row else None
+    over_at = incident.over_at(calm_for) if incident else None
+    if incident is None or over_at is None or felt.counts(tx, incident_id).waiting:
         return False
-    if calm_for and not found.calm_waived and now < found.recovered_at + calm_for:
+    if over_at != incident.recovered_at and now < over_at:  # without a calm two clocks are not compared
         return False
     _close(tx, incident_id, now=now)
     return True

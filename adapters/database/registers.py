@@ -26,6 +26,11 @@ class IncidentRecord:
     orders: int
     waiting: int
 
+    @property
+    def lasts(self) -> bool:
+        """Say whether the supplier does not serve us, or orders still wait for their turn after it."""
+        return self.recovered_at is None or self.waiting > 0
+
 
 def open_incidents(tx: Transaction, supplier: str | None = None) -> list[IncidentRecord]:
     """List open incidents, oldest first."""

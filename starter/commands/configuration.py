@@ -198,9 +198,7 @@ def _supplier_row(tx: Any, configuration: Configuration, name: str) -> dict[str,
         "priority": priority.index(name) + 1 if name in priority else None,
         "tracking_plan": plan_text(one.tracking_plan),
         "open_purchase_orders": views.open_at_supplier(tx, name),
-        "incidents": [
-            one.kind for one in registers.open_incidents(tx, name) if one.recovered_at is None or one.waiting
-        ],
+        "incidents": [one.kind for one in registers.open_incidents(tx, name) if one.lasts],
     }
 
 
